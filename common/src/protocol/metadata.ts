@@ -1,0 +1,215 @@
+/**
+ * The namenode's methods for files and directories. One row per operation; its meaning is the file of the same name
+ * in namenode/operations. Paths are absolute; `/.reserved/.inodes/ID[/NAME…]` starts at an inode instead of the root.
+ */
+import { bytes, flag, int, list, nothing, optional, record, text, u8, u16, u32 } from '../wire/codec.ts'
+import { type Method, method } from './method.ts'
+import { changeEvent, contentSummary, extent, fileStatus, locatedBlock } from './types.ts'
+
+const statusAnswer = record({ status: fileStatus })
+const optionalTime = optional(record({ seconds: int, nanos: u32 }))
+
+/** Makes one directory; its parent must exist. */
+export const mkdir = method(10, 'mkdir', 'write', 1, record({ path: text, mode: u16 }), statusAnswer)
+/** Makes a directory and every missing one above it; fine if it exists already. */
+export const mkdirs = method(11, 'mkdirs', 'write', 1, record({ path: text, mode: u16 }), statusAnswer)
+
+/** What `create` does when the name is taken. */
+export const IF_EXISTS = { fail: 0, overwrite: 1 } as const
+
+/**
+ * Makes a file. With `inline` it is whole at once; without, it is open and leased to the calling session until `complete`.
+ * `replication` 0 and `blockSize` 0 take the server's defaults.
+ */
+export const create = method(
+  12,
+  'create',
+  'write',
+  1,
+  record({
+    path: text,
+    mode: u16,
+    ifExists: u8,
+    createParents: flag,
+    replication: u8,
+    blockSize: int,
+    inline: optional(bytes),
+  }),
+  statusAnswer,
+)
+/** Opens an existing file for writing at any offset: takes the lease. Answers the attributes at that moment. */
+export const append = method(13, 'append', 'write', 1, record({ path: text }), statusAnswer)
+/** A new open block for a leased file. `exclude` names datanodes that just failed for the caller. */
+export const addBlock = method(
+  14,
+  'addBlock',
+  'write',
+  1,
+  record({ inodeId: int, exclude: list(text) }),
+  record({ block: locatedBlock }),
+)
+/** Makes written ranges part of a leased file; later ranges win over earlier ones. `size` is the file's size after it. */
+export const commitExtents = method(
+  15,
+  'commitExtents',
+  'write',
+  1,
+  record({ inodeId: int, extents: list(extent), size: int }),
+  statusAnswer,
+)
+/** Commits the last ranges and gives the lease back. `inline` replaces the whole content and needs no extents. */
+export const complete = method(
+  16,
+  'complete',
+  'write',
+  1,
+  record({ inodeId: int, extents: list(extent), size: int, inline: optional(bytes) }),
+  statusAnswer,
+)
+/** Gives the lease back; a file that `create` made and nobody completed vanishes, another keeps what was committed. */
+export const abandon = method(17, 'abandon', 'write', 1, record({ inodeId: int }), nothing)
+/** Sets the size of a file that nobody has open for writing (or that the caller has). Growing makes a hole. */
+export const truncate = method(18, 'truncate', 'write', 1, record({ path: text, size: int }), statusAnswer)
+
+/** Attributes, and where the bytes of a range are: inline, or as extents over blocks. A gap between extents is a hole. */
+export const open = method(
+  19,
+  'open',
+  'read',
+  1,
+  record({ path: text, offset: int, length: int }),
+  record({
+    status: fileStatus,
+    inline: optional(bytes),
+    extents: list(extent),
+    /** Each block that the extents name, once. */
+    blocks: list(locatedBlock),
+  }),
+)
+/** Attributes of one path; `followLast` resolves a symbolic link at its end. */
+export const stat = method(20, 'stat', 'read', 1, record({ path: text, followLast: flag }), statusAnswer)
+/** Room and names of the filesystem as seen at a path: the nearest quota, else the datanodes. */
+export const statfs = method(
+  21,
+  'statfs',
+  'read',
+  1,
+  record({ path: text }),
+  record({ capacityBytes: int, usedBytes: int, freeBytes: int, names: int, namesFree: int }),
+)
+/** One page of a directory in byte order of names, after `after`. A file lists itself. */
+export const list_ = method(
+  22,
+  'list',
+  'read',
+  1,
+  record({ path: text, after: text, max: u32 }),
+  record({ entries: list(fileStatus), more: flag }),
+)
+
+/** `rename` modes: refuse a taken name; replace as POSIX rename(2) does; swap two existing names. */
+export const RENAME = { noReplace: 0, replace: 1, exchange: 2 } as const
+export const rename = method(23, 'rename', 'write', 1, record({ from: text, to: text, mode: u8 }), nothing)
+
+/** What `remove` accepts at the path: anything, only non-directories (unlink), only an empty directory (rmdir). */
+export const REMOVE = { any: 0, file: 1, directory: 2 } as const
+/** Removes a file, an empty directory, or with `recursive` a tree, at a cost that does not follow its size. */
+export const remove = method(
+  24,
+  'remove',
+  'write',
+  1,
+  record({ path: text, recursive: flag, only: u8 }),
+  record({ files: int, directories: int, bytes: int }),
+)
+export const symlink = method(25, 'symlink', 'write', 1, record({ path: text, target: text }), statusAnswer)
+export const readlink = method(26, 'readlink', 'read', 1, record({ path: text }), record({ target: text }))
+export const chmod = method(27, 'chmod', 'write', 1, record({ path: text, mode: u16 }), statusAnswer)
+export const chown = method(
+  28,
+  'chown',
+  'write',
+  1,
+  record({ path: text, owner: optional(text), group: optional(text) }),
+  statusAnswer,
+)
+/** Absent times stay as they are. */
+export const utimes = method(
+  29,
+  'utimes',
+  'write',
+  1,
+  record({ path: text, atime: optionalTime, mtime: optionalTime }),
+  statusAnswer,
+)
+export const setReplication = method(
+  30,
+  'setReplication',
+  'write',
+  1,
+  record({ path: text, replication: u8 }),
+  statusAnswer,
+)
+export const summary = method(31, 'contentSummary', 'read', 1, record({ path: text }), contentSummary)
+/** Limits on names and on bytes with copies; absent: as it is; -1: no limit. Superusers only. */
+export const setQuota = method(
+  32,
+  'setQuota',
+  'write',
+  1,
+  record({ path: text, names: optional(int), bytes: optional(int) }),
+  nothing,
+)
+/** Says that the session lives: its write leases start anew. */
+export const renewLease = method(33, 'renewLease', 'session', 1, nothing, nothing)
+/** Closes a file whose writer was silent past the soft limit, at its committed size; false while it may not yet. */
+export const recoverLease = method(
+  34,
+  'recoverLease',
+  'write',
+  1,
+  record({ path: text }),
+  record({ closed: flag }),
+)
+/**
+ * Committed changes from log index `from` on; waits up to `waitMs` when there are none. `oldest` is the first index still
+ * kept: a consumer whose `from` is below it has missed changes. Superusers only.
+ */
+export const changes = method(
+  35,
+  'changes',
+  'session',
+  1,
+  record({ from: int, max: u32, waitMs: u32 }),
+  record({ events: list(changeEvent), next: int, oldest: int }),
+)
+
+// biome-ignore lint/suspicious/noExplicitAny: the table holds methods of every shape
+export const METADATA_METHODS: readonly Method<any, any>[] = [
+  mkdir,
+  mkdirs,
+  create,
+  append,
+  addBlock,
+  commitExtents,
+  complete,
+  abandon,
+  truncate,
+  open,
+  stat,
+  statfs,
+  list_,
+  rename,
+  remove,
+  symlink,
+  readlink,
+  chmod,
+  chown,
+  utimes,
+  setReplication,
+  summary,
+  setQuota,
+  renewLease,
+  recoverLease,
+  changes,
+]

@@ -1,0 +1,147 @@
+/**
+ * A client session over changing connections: numbers writes, reconnects with pauses, and sends unanswered requests
+ * again under their old numbers, so that each write is applied once. The one place that retries.
+ */
+import { randomBytes } from 'node:crypto'
+import { FsError, isFsError } from '../base/errors.ts'
+import type { Method } from '../protocol/method.ts'
+import type { HelloRequest, HelloResponse } from '../protocol/session.ts'
+import { PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../protocol/version.ts'
+import type { Reader } from '../wire/reader.ts'
+import { type Address, Connection } from './connection.ts'
+
+export interface RpcClientOptions {
+  readonly address: Address
+  readonly token?: string
+  readonly actAs?: { readonly user: string; readonly groups: readonly string[] }
+  /** How long a call may wait for a server that cannot be reached or is busy, in milliseconds. Default 30,000. */
+  readonly retryMs?: number
+  readonly onPush?: (push: number, payload: Reader) => void
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Overrides the session's `retryMs` for this call. */
+  readonly retryMs?: number
+}
+
+const RETRY_MS_DEFAULT = 30_000
+/** Pause before the first reconnect, doubled up to the maximum, in milliseconds. */
+const PAUSE_MS_MIN = 20
+const PAUSE_MS_MAX = 1_000
+
+export class RpcClient {
+  readonly #options: RpcClientOptions
+  readonly clientId = randomBytes(16).toString('hex')
+  #connecting: Promise<Connection> | undefined
+  #connection: Connection | undefined
+  #welcome: HelloResponse | undefined
+  #nextSequence = 1
+  /** Numbers of writes without an answer, in order of issue. */
+  readonly #unanswered = new Set<number>()
+  #closed = false
+
+  constructor(options: RpcClientOptions) {
+    this.#options = options
+  }
+
+  /** What the server said at the last hello; connects if needed. */
+  async welcome(): Promise<HelloResponse> {
+    await this.#connect()
+    return this.#welcome as HelloResponse
+  }
+
+  /** Applied index of the newest answer seen. */
+  get index(): number {
+    return this.#connection?.index ?? 0
+  }
+
+  /**
+   * Calls and retries within the budget by the error's own rule. A write keeps its number through all tries. An abort
+   * gives up waiting; a write that was sent may still be applied.
+   */
+  async call<Req, Res>(method: Method<Req, Res>, request: Req, options: RequestOptions = {}): Promise<Res> {
+    options.signal?.throwIfAborted()
+    const sequence = method.kind === 'write' ? this.#nextSequence++ : 0
+    if (sequence > 0) this.#unanswered.add(sequence)
+    try {
+      const work = this.#attempts(method, request, sequence, options)
+      return await (options.signal === undefined ? work : abortable(work, options.signal))
+    } finally {
+      this.#unanswered.delete(sequence)
+    }
+  }
+
+  /** Ends the session's connection; calls in flight fail with CANCELLED. */
+  close(): void {
+    this.#closed = true
+    this.#connection?.close(new FsError('CANCELLED', 'the client was closed'))
+  }
+
+  async #attempts<Req, Res>(
+    method: Method<Req, Res>,
+    request: Req,
+    sequence: number,
+    options: RequestOptions,
+  ): Promise<Res> {
+    const deadline = performance.now() + (options.retryMs ?? this.#options.retryMs ?? RETRY_MS_DEFAULT)
+    for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+      try {
+        const connection = this.#connection?.isOpen ? this.#connection : await this.#connect()
+        const behind = sequence === 0 ? 0 : sequence - this.#oldestUnanswered(sequence)
+        return await connection.call(method, request, { sequence, behind })
+      } catch (error) {
+        if (!isFsError(error) || error.retry === 'never' || this.#closed) throw error
+        if (performance.now() + pauseMs > deadline || options.signal?.aborted) throw error
+        await sleep(pauseMs)
+      }
+    }
+  }
+
+  #oldestUnanswered(sequence: number): number {
+    for (const oldest of this.#unanswered) return oldest
+    return sequence
+  }
+
+  async #connect(): Promise<Connection> {
+    if (this.#closed) throw new FsError('CANCELLED', 'the client was closed')
+    if (this.#connection?.isOpen) return this.#connection
+    this.#connecting ??= this.#open().finally(() => {
+      this.#connecting = undefined
+    })
+    return this.#connecting
+  }
+
+  async #open(): Promise<Connection> {
+    const { address, token, actAs, onPush } = this.#options
+    const greeting: HelloRequest = {
+      version: PROTOCOL_VERSION,
+      versionOldest: PROTOCOL_VERSION_OLDEST,
+      clientId: this.clientId,
+      token,
+      actAs: actAs === undefined ? undefined : { user: actAs.user, groups: [...actAs.groups] },
+    }
+    const events = {
+      // Waiting calls have been told; each decides by its own budget.
+      onClose: () => undefined,
+      onPush: (push: number, payload: Reader) => onPush?.(push, payload),
+    }
+    const { connection, welcome } = await Connection.open(address, greeting, events)
+    this.#connection = connection
+    this.#welcome = welcome
+    return connection
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
+}
+
+function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void =>
+      reject(new FsError('CANCELLED', 'the call was aborted', {}, { cause: signal.reason }))
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,206 @@
+/**
+ * Calling end of the native RPC: one socket, many requests in flight, all requests of one event-loop turn in one
+ * write. It does not reconnect and does not retry; `RpcClient` does, in one place.
+ */
+import { connect, type Socket } from 'node:net'
+import { codeOfWire, FsError, fromNodeError } from '../base/errors.ts'
+import type { Method } from '../protocol/method.ts'
+import { type HelloRequest, type HelloResponse, hello } from '../protocol/session.ts'
+import { failure } from '../protocol/types.ts'
+import { FRAME_KIND, FrameCutter } from '../wire/frame.ts'
+import type { Reader } from '../wire/reader.ts'
+import { Writer } from '../wire/writer.ts'
+
+/** A Unix socket's path, or a TCP host and port. */
+export type Address = { readonly path: string } | { readonly host: string; readonly port: number }
+
+export interface CallOptions {
+  /** Number of the write in its session; 0 for reads. */
+  readonly sequence?: number
+  readonly behind?: number
+  /** Handle that `addPrincipal` gave; 0 is the connection's own. */
+  readonly principal?: number
+  readonly shard?: number
+}
+
+interface Waiting {
+  // biome-ignore lint/suspicious/noExplicitAny: answers of every method wait in one table
+  readonly method: Method<any, any>
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
+export interface ConnectionEvents {
+  /** Called once when the connection is gone; waiting calls were rejected with UNAVAILABLE before. */
+  onClose(error: FsError): void
+  /** A push from the server; the reader is valid during the call only. */
+  onPush(push: number, payload: Reader): void
+}
+
+/** Time to connect and to be greeted, in milliseconds. */
+const CONNECT_MS = 5_000
+
+export class Connection {
+  readonly #socket: Socket
+  readonly #events: ConnectionEvents
+  readonly #cutter = new FrameCutter()
+  readonly #outgoing = new Writer()
+  readonly #waiting = new Map<number, Waiting>()
+  #nextId = 1
+  #flushPlanned = false
+  #closed: FsError | undefined
+  /** Applied index of the newest answer. */
+  index = 0
+
+  private constructor(socket: Socket, events: ConnectionEvents) {
+    this.#socket = socket
+    this.#events = events
+    socket.on('data', chunk => this.#receive(chunk))
+    socket.on('error', error => this.#end(asUnavailable(error)))
+    socket.on('close', () => this.#end(new FsError('UNAVAILABLE', 'the server closed the connection')))
+  }
+
+  /** Connects and says hello. Throws UNAVAILABLE, UNAUTHENTICATED or VERSION_MISMATCH. */
+  static async open(
+    address: Address,
+    greeting: HelloRequest,
+    events: ConnectionEvents,
+  ): Promise<{ connection: Connection; welcome: HelloResponse }> {
+    const socket = await connected(address)
+    const connection = new Connection(socket, events)
+    const timer = setTimeout(
+      () => connection.close(new FsError('TIMED_OUT', 'no answer to hello')),
+      CONNECT_MS,
+    )
+    try {
+      const welcome = await connection.call(hello, greeting)
+      return { connection, welcome }
+    } catch (error) {
+      connection.close()
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  get isOpen(): boolean {
+    return this.#closed === undefined
+  }
+
+  get inFlight(): number {
+    return this.#waiting.size
+  }
+
+  call<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions = {}): Promise<Res> {
+    return new Promise<Res>((resolve, reject) => {
+      if (this.#closed !== undefined) return reject(this.#closed)
+      const id = this.#nextId
+      this.#nextId = (this.#nextId + 1) >>> 0 || 1
+      this.#encode(id, method, request, options)
+      this.#waiting.set(id, { method, resolve: resolve as (value: unknown) => void, reject })
+      if (!this.#flushPlanned) {
+        this.#flushPlanned = true
+        setImmediate(() => this.#flush())
+      }
+    })
+  }
+
+  /** Ends the connection; waiting calls are rejected with `reason`. */
+  close(reason = new FsError('UNAVAILABLE', 'the connection was closed')): void {
+    this.#end(reason)
+    this.#socket.destroy()
+  }
+
+  /** Keeps, or no longer keeps, the process alive by this connection alone. */
+  hold(alive: boolean): void {
+    if (alive) this.#socket.ref()
+    else this.#socket.unref()
+  }
+
+  #encode<Req>(id: number, method: Method<Req, unknown>, request: Req, options: CallOptions): void {
+    const writer = this.#outgoing
+    const start = writer.position
+    writer.u32(0)
+    writer.u8(FRAME_KIND.request)
+    writer.u8(0)
+    writer.u16(method.id)
+    writer.u32(id)
+    writer.u16(options.principal ?? 0)
+    writer.u16(options.shard ?? 0)
+    writer.f64(options.sequence ?? 0)
+    writer.u32(options.behind ?? 0)
+    method.request.encode(writer, request)
+    writer.patchU32(start, writer.position - start - 4)
+  }
+
+  #flush(): void {
+    this.#flushPlanned = false
+    if (this.#closed !== undefined || this.#outgoing.position === 0) return
+    this.#socket.write(this.#outgoing.copy())
+    this.#outgoing.reset()
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      this.#cutter.push(chunk, reader => this.#frame(reader))
+    } catch (error) {
+      this.close(error instanceof FsError ? error : new FsError('BAD_FRAME', String(error)))
+    }
+  }
+
+  #frame(reader: Reader): void {
+    const kind = reader.u8()
+    reader.u8()
+    const methodId = reader.u16()
+    const id = reader.u32()
+    const index = reader.f64()
+    if (index > this.index) this.index = index
+    if (kind === FRAME_KIND.push) return this.#events.onPush(methodId, reader)
+    if (kind === FRAME_KIND.failure && id === 0) throw decodeFailure(reader)
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) throw new FsError('BAD_FRAME', `an answer to no request (${id})`)
+    this.#waiting.delete(id)
+    if (kind === FRAME_KIND.failure) waiting.reject(decodeFailure(reader))
+    else waiting.resolve(waiting.method.response.decode(reader))
+  }
+
+  #end(error: FsError): void {
+    if (this.#closed !== undefined) return
+    this.#closed = error
+    for (const waiting of this.#waiting.values()) waiting.reject(error)
+    this.#waiting.clear()
+    this.#events.onClose(error)
+  }
+}
+
+export function decodeFailure(reader: Reader): FsError {
+  const value = failure.decode(reader)
+  const details: Record<string, string | number> = {}
+  for (const { key, text, number } of value.details) details[key] = number ?? text ?? ''
+  return new FsError(codeOfWire(value.code), value.message, details)
+}
+
+function connected(address: Address): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ ...address, noDelay: true })
+    const timer = setTimeout(() => socket.destroy(new Error('connecting took too long')), CONNECT_MS)
+    const settle = (): void => {
+      clearTimeout(timer)
+      socket.removeAllListeners()
+    }
+    socket.once('connect', () => {
+      settle()
+      resolve(socket)
+    })
+    socket.once('error', error => {
+      settle()
+      reject(asUnavailable(error))
+    })
+  })
+}
+
+function asUnavailable(error: Error): FsError {
+  const known = fromNodeError(error, 'connect')
+  if (known instanceof FsError && known.code !== 'NOT_FOUND') return known
+  return new FsError('UNAVAILABLE', `cannot reach the server: ${error.message}`, {}, { cause: error })
+}

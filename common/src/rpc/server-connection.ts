@@ -1,0 +1,259 @@
+/**
+ * One client's connection as the server sees it: a session with its principals, requests in flight and answers to
+ * send. A peer that sends garbage gets a named failure and is cut off; one that reads slowly is no longer read from.
+ */
+import type { Socket } from 'node:net'
+import { assert } from '../base/assert.ts'
+import { ERRORS, FsError, isFsError } from '../base/errors.ts'
+import { IN_FLIGHT_PER_CONNECTION_MAX, OUTGOING_BYTES_MAX } from '../base/limits.ts'
+import { addPrincipal, hello } from '../protocol/session.ts'
+import { failure } from '../protocol/types.ts'
+import { PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../protocol/version.ts'
+import type { Codec } from '../wire/codec.ts'
+import { FRAME_KIND, FrameCutter } from '../wire/frame.ts'
+import type { Reader } from '../wire/reader.ts'
+import { Writer } from '../wire/writer.ts'
+import type { Principal } from './principal.ts'
+import type { RpcService, Transport } from './server.ts'
+
+export interface RequestHeader {
+  readonly method: number
+  /** The client's number of this request on this connection. */
+  readonly id: number
+  readonly principal: Principal
+  readonly shard: number
+  /** Number of the write in its session; 0 for reads. */
+  readonly sequence: number
+  /** Writes below `sequence` that may still be unanswered. */
+  readonly behind: number
+}
+
+/** Principals that one connection may add; more: BUSY. */
+const PRINCIPALS_MAX = 4096
+/** A connection that has not said hello by then is closed, in milliseconds. */
+const HELLO_MS = 10_000
+
+export class ServerConnection {
+  readonly transport: Transport
+  /** Set by `hello`; empty before. */
+  clientId = ''
+  readonly #socket: Socket
+  readonly #service: RpcService
+  readonly #cutter = new FrameCutter()
+  readonly #outgoing = new Writer()
+  readonly #principals: Principal[] = []
+  readonly #helloTimer: NodeJS.Timeout
+  #inFlight = 0
+  #paused = false
+  #open = true
+
+  constructor(socket: Socket, transport: Transport, service: RpcService, onClosed: () => void) {
+    this.transport = transport
+    this.#socket = socket
+    this.#service = service
+    this.#helloTimer = setTimeout(() => this.destroy(), HELLO_MS)
+    this.#helloTimer.unref()
+    socket.on('data', chunk => this.#receive(chunk))
+    socket.on('drain', () => this.#resumeIfRoom())
+    // A reset by the peer is an ordinary end: 'close' follows and tells the service.
+    socket.on('error', error => this.#service.report('connection-error', { message: error.message }))
+    socket.on('close', () => {
+      this.#open = false
+      clearTimeout(this.#helloTimer)
+      onClosed()
+    })
+  }
+
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  respond<T>(header: { id: number; method: number }, codec: Codec<T>, value: T): void {
+    const start = this.#begin(FRAME_KIND.response, header)
+    codec.encode(this.#outgoing, value)
+    this.#end(start)
+  }
+
+  /** Sends an answer that was encoded before, for example one kept for a retried write. */
+  respondEncoded(header: { id: number; method: number }, payload: Uint8Array, failed: boolean): void {
+    const start = this.#begin(failed ? FRAME_KIND.failure : FRAME_KIND.response, header)
+    this.#outgoing.raw(payload)
+    this.#end(start)
+  }
+
+  fail(header: { id: number; method: number }, error: FsError): void {
+    const start = this.#begin(FRAME_KIND.failure, header)
+    encodeFailure(this.#outgoing, error)
+    this.#end(start)
+  }
+
+  /** Tells the client something it did not ask. */
+  push<T>(push: number, codec: Codec<T>, value: T): void {
+    if (!this.#open) return
+    const start = this.#begin(FRAME_KIND.push, { id: 0, method: push })
+    codec.encode(this.#outgoing, value)
+    this.#seal(start)
+  }
+
+  /** Writes everything gathered since the last call. */
+  flush(): void {
+    if (this.#outgoing.position === 0 || !this.#open) return
+    this.#socket.write(this.#outgoing.copy())
+    this.#outgoing.reset()
+    this.#pauseIfFull()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #begin(kind: number, header: { id: number; method: number }): number {
+    const writer = this.#outgoing
+    const start = writer.position
+    writer.u32(0)
+    writer.u8(kind)
+    writer.u8(0)
+    writer.u16(header.method)
+    writer.u32(header.id)
+    writer.f64(this.#service.index())
+    return start
+  }
+
+  /** Ends a frame that answers a request. */
+  #end(start: number): void {
+    this.#seal(start)
+    this.#inFlight -= 1
+    assert(this.#inFlight >= 0, 'more answers than requests')
+    if (this.#paused) this.#resumeIfRoom()
+  }
+
+  #seal(start: number): void {
+    this.#outgoing.patchU32(start, this.#outgoing.position - start - 4)
+    if (!this.#open) this.#outgoing.reset()
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      this.#cutter.push(chunk, reader => this.#request(reader))
+      this.flush()
+    } catch (error) {
+      if (!isFsError(error)) throw error
+      this.#service.report('connection-refused', { code: error.code, message: error.message })
+      this.#cutOff(error)
+    }
+  }
+
+  /** The stream cannot be trusted any more: say why, then end it. */
+  #cutOff(error: FsError, id = 0): void {
+    const start = this.#begin(FRAME_KIND.failure, { id, method: 0 })
+    encodeFailure(this.#outgoing, error)
+    this.#seal(start)
+    this.#socket.end(this.#outgoing.copy())
+    this.#outgoing.reset()
+    this.#socket.removeAllListeners('data')
+    this.#socket.resume()
+    this.#open = false
+  }
+
+  #request(reader: Reader): void {
+    if (!this.#open) return
+    const kind = reader.u8()
+    reader.u8()
+    const method = reader.u16()
+    const id = reader.u32()
+    if (kind !== FRAME_KIND.request) throw new FsError('BAD_FRAME', `frame kind ${kind} is not a request`)
+    const handle = reader.u16()
+    const shard = reader.u16()
+    const sequence = reader.int()
+    const behind = reader.u32()
+    this.#inFlight += 1
+    if (this.#inFlight >= IN_FLIGHT_PER_CONNECTION_MAX) this.#pause()
+    try {
+      if (this.clientId === '' || method === hello.id) return this.#hello(method, id, reader)
+      const principal = this.#principals[handle]
+      if (principal === undefined) throw new FsError('UNAUTHENTICATED', `unknown principal handle ${handle}`)
+      if (method === addPrincipal.id) return this.#addPrincipal(principal, id, reader)
+      this.#service.dispatch(this, { method, id, principal, shard, sequence, behind }, reader)
+    } catch (error) {
+      if (!isFsError(error)) throw error
+      if (this.clientId === '') return this.#cutOff(error, id)
+      this.fail({ id, method }, error)
+    }
+  }
+
+  #hello(method: number, id: number, reader: Reader): void {
+    if (method !== hello.id) throw new FsError('UNAUTHENTICATED', 'the first request must be hello')
+    const request = hello.request.decode(reader)
+    if (request.versionOldest > PROTOCOL_VERSION || request.version < PROTOCOL_VERSION_OLDEST) {
+      throw new FsError(
+        'VERSION_MISMATCH',
+        `client speaks ${request.versionOldest} to ${request.version}, server ${PROTOCOL_VERSION_OLDEST} to ${PROTOCOL_VERSION}`,
+      )
+    }
+    if (!/^[0-9a-f]{32}$/.test(request.clientId)) {
+      throw new FsError('INVALID_ARGUMENT', 'clientId must be 32 hexadecimal digits')
+    }
+    const own = this.#service.authenticate(request, this.transport)
+    const principal = request.actAs === undefined ? own : actAs(own, request.actAs)
+    this.clientId = request.clientId
+    this.#principals[0] = principal
+    clearTimeout(this.#helloTimer)
+    this.respond({ id, method }, hello.response, {
+      version: Math.min(request.version, PROTOCOL_VERSION),
+      clusterId: this.#service.clusterId,
+      user: principal.user,
+      groups: [...principal.groups],
+      superuser: principal.superuser,
+      index: this.#service.index(),
+    })
+  }
+
+  #addPrincipal(own: Principal, id: number, reader: Reader): void {
+    const request = addPrincipal.request.decode(reader)
+    if (this.#principals.length >= PRINCIPALS_MAX) {
+      throw new FsError('BUSY', `a connection holds at most ${PRINCIPALS_MAX} principals`)
+    }
+    this.#principals.push(actAs(own, request))
+    const handle = this.#principals.length - 1
+    this.respond({ id, method: addPrincipal.id }, addPrincipal.response, { handle })
+  }
+
+  #pause(): void {
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  #pauseIfFull(): void {
+    if (this.#socket.writableLength > OUTGOING_BYTES_MAX) this.#pause()
+  }
+
+  #resumeIfRoom(): void {
+    if (!this.#paused || !this.#open) return
+    if (this.#inFlight >= IN_FLIGHT_PER_CONNECTION_MAX / 2) return
+    if (this.#socket.writableLength > OUTGOING_BYTES_MAX / 2) return
+    this.#paused = false
+    this.#socket.resume()
+  }
+}
+
+/** The principal that `own` may speak for: superusers for anyone, others for nobody but themselves. */
+function actAs(own: Principal, wanted: { user: string; groups: readonly string[] }): Principal {
+  if (wanted.user === '') throw new FsError('INVALID_ARGUMENT', 'a user needs a name')
+  if (!own.superuser && wanted.user !== own.user) {
+    throw new FsError('NOT_PERMITTED', `${own.user} may not act as ${wanted.user}`)
+  }
+  if (!own.superuser) return own
+  const groups = wanted.groups.length > 0 ? wanted.groups : [wanted.user]
+  return { user: wanted.user, groups, superuser: wanted.user === own.user }
+}
+
+/** Payload of a failure frame. */
+export function encodeFailure(writer: Writer, error: FsError): void {
+  failure.encode(writer, {
+    code: ERRORS[error.code].wire,
+    message: error.message,
+    details: Object.entries(error.details).map(([key, value]) =>
+      typeof value === 'number' ? { key, number: value } : { key, text: value },
+    ),
+  })
+}

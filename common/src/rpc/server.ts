@@ -1,0 +1,85 @@
+/**
+ * Serving end of the native RPC: listens, cuts frames, opens sessions and hands requests to a dispatcher.
+ * It knows no method but the session's own, and never blocks: answers gather and leave in one write per turn.
+ */
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { fromNodeError } from '../base/errors.ts'
+import type { HelloRequest } from '../protocol/session.ts'
+import type { Reader } from '../wire/reader.ts'
+import type { Principal } from './principal.ts'
+import { type RequestHeader, ServerConnection } from './server-connection.ts'
+
+/** How a connection came in; a Unix socket lies in a folder that only the operator can enter. */
+export type Transport = 'unix' | 'tcp'
+
+export interface RpcService {
+  readonly clusterId: string
+  /** Says who is at the other end, or throws UNAUTHENTICATED. */
+  authenticate(hello: HelloRequest, transport: Transport): Principal
+  /** Applied index, stamped on every answer. */
+  index(): number
+  /** Answers now or later through the connection; throws FsError to answer a failure. */
+  dispatch(connection: ServerConnection, header: RequestHeader, payload: Reader): void
+  /** The connection is gone; answers for it are dropped. */
+  closed(connection: ServerConnection): void
+  /** Something that the operator should read in the log. */
+  report(event: string, fields: Record<string, unknown>): void
+}
+
+export class RpcServer {
+  readonly #service: RpcService
+  readonly #servers: Server[] = []
+  readonly #connections = new Set<ServerConnection>()
+
+  constructor(service: RpcService) {
+    this.#service = service
+  }
+
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  /** Listens on a Unix socket with mode 0600; its folder keeps others out. A stale socket file is replaced. */
+  async listenUnix(path: string): Promise<void> {
+    rmSync(path, { force: true })
+    await this.#listen('unix', { path })
+    chmodSync(path, 0o600)
+  }
+
+  /** Listens on TCP; port 0 takes a free one. Returns the port. */
+  async listenTcp(host: string, port: number): Promise<number> {
+    const server = await this.#listen('tcp', { host, port })
+    const address = server.address()
+    return typeof address === 'object' && address !== null ? address.port : port
+  }
+
+  /** Stops listening and ends every connection. */
+  async close(): Promise<void> {
+    const ended = this.#servers.map(server => new Promise<void>(resolve => server.close(() => resolve())))
+    for (const connection of this.#connections) connection.destroy()
+    await Promise.all(ended)
+  }
+
+  /** Sends what every connection has gathered. */
+  flush(): void {
+    for (const connection of this.#connections) connection.flush()
+  }
+
+  #listen(transport: Transport, where: { path: string } | { host: string; port: number }): Promise<Server> {
+    const server = createServer({ noDelay: true }, socket => this.#accept(socket, transport))
+    this.#servers.push(server)
+    return new Promise((resolve, reject) => {
+      server.once('error', error => reject(fromNodeError(error, `listen on ${JSON.stringify(where)}`)))
+      server.listen(where, () => resolve(server))
+    })
+  }
+
+  #accept(socket: Socket, transport: Transport): void {
+    const connection = new ServerConnection(socket, transport, this.#service, () => {
+      this.#connections.delete(connection)
+      this.#service.closed(connection)
+    })
+    this.#connections.add(connection)
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Frames of the native RPC, little-endian. Every frame starts with the byte length of what follows.
+ *
+ *   request   u32 length · u8 kind · u8 flags · u16 method · u32 id · u16 principal · u16 shard · f64 sequence · u32 behind · payload
+ *   response  u32 length · u8 kind · u8 flags · u16 method · u32 id · f64 index · payload
+ *   failure   the same header as a response; payload is a `failure` record
+ *   push      the same header as a response, id 0; method names the push
+ *
+ * `sequence` numbers the writes of a client session (0: a read). `behind` says how many numbers below it may still be
+ * unanswered, so the server may forget answers before `sequence - behind`. `index` is the applied index of the shard
+ * when the answer was made.
+ */
+import { FsError } from '../base/errors.ts'
+import { FRAME_BYTES_MAX } from '../base/limits.ts'
+import { Reader } from './reader.ts'
+
+export const FRAME_KIND = { request: 1, response: 2, failure: 3, push: 4 } as const
+
+export const REQUEST_HEADER_BYTES = 28
+export const RESPONSE_HEADER_BYTES = 20
+const LENGTH_BYTES = 4
+/** The kind, flags, method and id that each frame has at least. */
+const BODY_BYTES_MIN = 8
+
+/**
+ * Cuts a stream of bytes into frames. `onFrame` gets a reader that stands behind the length and is valid only during
+ * the call. Memory is bounded by one frame: a length over the limit throws before anything is gathered.
+ */
+export class FrameCutter {
+  #held: Buffer | undefined
+  #heldBytes = 0
+  #needed = 0
+  readonly #frameBytesMax: number
+
+  constructor(frameBytesMax = FRAME_BYTES_MAX) {
+    this.#frameBytesMax = frameBytesMax
+  }
+
+  /** Throws FRAME_TOO_LARGE or BAD_FRAME; the connection cannot be used after that. */
+  push(chunk: Buffer, onFrame: (reader: Reader) => void): void {
+    let input = chunk
+    if (this.#held !== undefined) {
+      const rest = this.#fill(chunk, onFrame)
+      if (rest === undefined) return
+      input = rest
+    }
+    let at = 0
+    while (input.length - at >= LENGTH_BYTES) {
+      const end = at + LENGTH_BYTES + this.#checked(input.readUInt32LE(at))
+      if (end > input.length) break
+      onFrame(new Reader(input, at + LENGTH_BYTES, end))
+      at = end
+    }
+    if (at < input.length) this.#hold(input.subarray(at))
+  }
+
+  /** Completes the held frame from `chunk`; returns what is left of the chunk, or undefined when still short. */
+  #fill(chunk: Buffer, onFrame: (reader: Reader) => void): Buffer | undefined {
+    let input = chunk
+    const held = this.#held as Buffer
+    if (this.#needed === 0) {
+      const copied = input.copy(held, this.#heldBytes, 0, LENGTH_BYTES - this.#heldBytes)
+      this.#heldBytes += copied
+      input = input.subarray(copied)
+      if (this.#heldBytes < LENGTH_BYTES) return undefined
+      this.#reserve(LENGTH_BYTES + this.#checked(held.readUInt32LE(0)))
+    }
+    const target = this.#held as Buffer
+    const copied = input.copy(target, this.#heldBytes, 0, this.#needed - this.#heldBytes)
+    this.#heldBytes += copied
+    if (this.#heldBytes < this.#needed) return undefined
+    this.#held = undefined
+    this.#needed = 0
+    this.#heldBytes = 0
+    onFrame(new Reader(target, LENGTH_BYTES, target.length))
+    return input.subarray(copied)
+  }
+
+  #hold(rest: Buffer): void {
+    this.#heldBytes = rest.length
+    if (rest.length < LENGTH_BYTES) {
+      this.#held = Buffer.alloc(LENGTH_BYTES)
+      rest.copy(this.#held)
+      this.#needed = 0
+      return
+    }
+    this.#held = Buffer.allocUnsafeSlow(LENGTH_BYTES + rest.readUInt32LE(0))
+    rest.copy(this.#held)
+    this.#needed = this.#held.length
+  }
+
+  #reserve(bytes: number): void {
+    const larger = Buffer.allocUnsafeSlow(bytes)
+    ;(this.#held as Buffer).copy(larger)
+    this.#held = larger
+    this.#needed = bytes
+  }
+
+  #checked(length: number): number {
+    if (length > this.#frameBytesMax) {
+      throw new FsError('FRAME_TOO_LARGE', `a message of ${length} bytes exceeds ${this.#frameBytesMax}`)
+    }
+    if (length < BODY_BYTES_MIN) throw new FsError('BAD_FRAME', `a message of ${length} bytes has no header`)
+    return length
+  }
+}
