@@ -1,7 +1,7 @@
 /**
- * The structure test: reads the sources as text and syntax trees and says where the layout, the import arrows,
- * the size limits or the tables have been left. Usage: node scripts/structure.ts [ROOT].
- * It never runs, changes or type-checks the code it reads.
+ * The structure test: reads the sources as text and syntax trees and says where the layout, the import
+ * arrows, the size limits or the tables have been left. Usage: node scripts/structure.ts [ROOT]. It never
+ * runs, changes or type-checks the code it reads.
  */
 import { fileURLToPath } from 'node:url'
 import { checkStructure } from './structure/check.ts'

@@ -1,7 +1,7 @@
 /**
- * Runs the checks and the test files side by side and reads their TAP. Usage: test-runner.ts [PATTERN...], where a
- * pattern is a part of a path and `check` stands for the checks. The last line is `N passed, N failed`, counting
- * assertions. It never retries: a test that fails sometimes is a test that fails.
+ * Runs the checks and the test files side by side and reads their TAP. Usage: test-runner.ts [PATTERN...],
+ * where a pattern is a part of a path and `check` stands for the checks. The last line is `N passed, N
+ * failed`, counting assertions. It never retries: a test that fails sometimes is a test that fails.
  */
 import { fileURLToPath } from 'node:url'
 import { printFailures, printLine, printSummary } from './test-runner/report.ts'

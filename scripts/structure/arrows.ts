@@ -1,6 +1,6 @@
 /**
- * The arrows: which workspace may import which, and which folder of the namenode may import which. Tests are held
- * to the arrows between workspaces; inside the namenode they may reach further, since they compose.
+ * The arrows: which workspace may import which, and which folder of the namenode may import which. Tests are
+ * held to the arrows between workspaces; inside the namenode they may reach further, since they compose.
  */
 import { type Import, OWN_SCOPE, type SourceFile, type Violation, walk } from './source-file.ts'
 import { type Tree, WORKSPACE_ARROWS } from './tree.ts'

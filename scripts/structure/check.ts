@@ -1,6 +1,6 @@
 /**
- * All rules of the structure test over one repository tree. The list below is the whole of it: a new rule is one
- * file and one line here. It never prints.
+ * All rules of the structure test over one repository tree. The list below is the whole of it: a new rule is
+ * one file and one line here. It never prints.
  */
 import { checkArrows } from './arrows.ts'
 import { checkBans } from './bans.ts'

@@ -1,20 +1,17 @@
 /**
- * Dead files: sources that nothing starts and nothing imports. Entries are main.ts, the public door src/index.ts,
- * tests, and files named in a package.json or a launcher. A test that imports a file keeps it alive.
+ * Dead files: sources that nothing starts and nothing imports. Entries are main.ts, the public door
+ * src/index.ts, tests, and files named in a package.json or a launcher. A test that imports a file keeps it
+ * alive.
  */
-import { posix } from 'node:path'
 import type { Violation } from './source-file.ts'
 import type { Tree } from './tree.ts'
 
 export function checkDeadFiles(tree: Tree): Violation[] {
-  const used = new Set<string>(namedFiles(tree))
-  for (const file of tree.files) {
-    for (const item of file.imports) {
-      if (item.file !== undefined && item.file !== file.path) used.add(item.file)
-    }
-  }
+  const imported = new Set(
+    tree.files.flatMap(file => file.imports.flatMap(item => (item.file === file.path ? [] : [item.file]))),
+  )
   return tree.files
-    .filter(file => !file.isTest && !isEntry(file.path) && !used.has(file.path))
+    .filter(file => !file.isTest && !imported.has(file.path) && !isEntry(tree, file.path))
     .map(file => ({
       path: file.path,
       line: 1,
@@ -23,16 +20,11 @@ export function checkDeadFiles(tree: Tree): Violation[] {
     }))
 }
 
-function isEntry(path: string): boolean {
-  return path.endsWith('/main.ts') || /^[^/]+\/src\/index\.ts$/.test(path)
-}
-
-function namedFiles(tree: Tree): string[] {
-  const mentions = [
-    ...tree.packages.map(({ workspace, text }) => ({ folder: workspace, text })),
-    ...tree.launchers.map(({ text }) => ({ folder: '', text })),
-  ]
-  return mentions.flatMap(({ folder, text }) =>
-    [...text.matchAll(/[\w./-]+\.ts\b/g)].map(([path]) => posix.join(folder, path.replace(/^\//, ''))),
-  )
+function isEntry(tree: Tree, path: string): boolean {
+  if (path.endsWith('/main.ts') || /^[^/]+\/src\/index\.ts$/.test(path)) return true
+  if (tree.launchers.some(({ text }) => text.includes(`/${path}`))) return true
+  return tree.packages.some(({ workspace, text }) => {
+    const isInside = workspace === '' || path.startsWith(`${workspace}/`)
+    return isInside && text.includes(workspace === '' ? path : path.slice(workspace.length + 1))
+  })
 }

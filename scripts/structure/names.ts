@@ -1,6 +1,7 @@
 /**
- * File and folder names: kebab-case, named for one thing, none of the words that name nothing; and no barrels,
- * files that only pass on the exports of others (src/index.ts, the public door of a workspace, may list names).
+ * File and folder names: kebab-case, named for one thing, none of the words that name nothing; and no
+ * barrels, files that only pass on the exports of others (src/index.ts, the public door of a workspace, may
+ * list names).
  */
 import type { SourceFile, SyntaxNode, Violation } from './source-file.ts'
 import type { Tree } from './tree.ts'

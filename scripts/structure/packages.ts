@@ -1,6 +1,6 @@
 /**
- * Packages: every import is declared where it is used, every version is exact, and every package stands in the
- * dependency table of CONTRIBUTING.md with a reason, which in turn names no package that is gone.
+ * Packages: every import is declared where it is used, every version is exact, and every package stands in
+ * the dependency table of CONTRIBUTING.md with a reason, which in turn names no package that is gone.
  */
 import { OWN_SCOPE, type SourceFile, type Violation } from './source-file.ts'
 import { firstCells } from './table.ts'
@@ -21,7 +21,8 @@ export function checkPackages(tree: Tree): Violation[] {
 function checkDeclared(tree: Tree, file: SourceFile): Violation[] {
   const declared = declaredFor(tree, file)
   return file.imports.flatMap(item => {
-    if (item.package === undefined || declared.has(item.package)) return []
+    const isOwnInScripts = file.workspace === 'scripts' && item.package?.startsWith(OWN_SCOPE) === true
+    if (item.package === undefined || declared.has(item.package) || isOwnInScripts) return []
     const message = `add ${item.package} to the dependencies of ${file.workspace}/package.json`
     return [{ path: file.path, line: item.line, rule: 'undeclared', message }]
   })

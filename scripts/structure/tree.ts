@@ -1,6 +1,6 @@
 /**
- * The repository as the structure test reads it: every TypeScript source of the workspaces and of scripts/, and
- * the package files. It never follows links, so installed packages are not part of it.
+ * The repository as the structure test reads it: every TypeScript source of the workspaces and of scripts/,
+ * and the package files. It never follows links, so installed packages are not part of it.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,6 @@
-/** Prints what the test runner found: a line per file, failures in full, the closing line. It never decides. */
+/**
+ * Prints what the test runner found: a line per file, failures in full, the closing line. It never decides.
+ */
 import { inspect } from 'node:util'
 import type { Failure, Result } from './run-file.ts'
 
