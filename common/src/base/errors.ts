@@ -1,9 +1,12 @@
 /**
- * The one table of operating errors. Every door (RPC, FUSE, REST, WebHDFS) reads its column; there is no second switch.
- * Programmer errors are `AssertionError`s and never appear here.
+ * The one table of operating errors. Every door (RPC, FUSE, REST, WebHDFS) reads its column; there is no
+ * second switch. Programmer errors are `AssertionError`s and never appear here.
  */
 
-/** When a caller may send the same request again: never, to the same node, or to another node after a fresh look-up. */
+/**
+ * When a caller may send the same request again: never, to the same node, or to another node after a fresh
+ * look-up.
+ */
 export type RetryRule = 'never' | 'same-node' | 'other-node'
 
 export interface ErrorRow {
@@ -232,7 +235,9 @@ export function codeOfWire(wire: number): ErrorCode {
   return codeByWire.get(wire) ?? 'INTERNAL'
 }
 
-/** An operating error: expected in the life of a system, told to the caller, never a defect of this process. */
+/**
+ * An operating error: expected in the life of a system, told to the caller, never a defect of this process.
+ */
 export class FsError extends Error {
   override name = 'FsError'
   readonly code: ErrorCode

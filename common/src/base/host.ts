@@ -1,13 +1,15 @@
 /**
- * The only door from the middle of the system to the world: clock, randomness and timers come in through `Host`,
- * so that a simulator can be the world. Files and sockets are reached through the narrow interfaces of the parts
- * that own them (the log's `LogDisk`, the RPC's connections).
+ * The only door from the middle of the system to the world: clock, randomness and timers come in through
+ * `Host`, so that a simulator can be the world. Files and sockets are reached through the narrow interfaces
+ * of the parts that own them (the log's `LogDisk`, the RPC's connections).
  */
 
 export interface Clock {
   /** Wall time in nanoseconds since 1970, split so that both parts are exact numbers. */
   wall(): WallTime
-  /** Milliseconds on a clock that never goes back; it also counts while the machine sleeps where the OS can. */
+  /**
+   * Milliseconds on a clock that never goes back; it also counts while the machine sleeps where the OS can.
+   */
   monotonicMs(): number
 }
 

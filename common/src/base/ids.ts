@@ -1,6 +1,7 @@
 /**
- * Identifiers. Integers below 2^53, so that they are plain JavaScript numbers: the shard where the id was born
- * (12 bits) over a sequence (41 bits). Never reused. An id says nothing about where its subject lives now.
+ * Identifiers. Integers below 2^53, so that they are plain JavaScript numbers: the shard where the id was
+ * born (12 bits) over a sequence (41 bits). Never reused. An id says nothing about where its subject lives
+ * now.
  */
 import { assert } from './assert.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Every bound of the system that more than one part must know, with its unit. What happens when a bound is met
- * is said beside it. Bounds of one part only live in that part.
+ * Every bound of the system that more than one part must know, with its unit. What happens when a bound is
+ * met is said beside it. Bounds of one part only live in that part.
  */
 
 /** Name of one entry, in UTF-8 bytes; longer: NAME_TOO_LONG. */
@@ -15,7 +15,10 @@ export const SYMLINK_HOPS_MAX = 40
 export const INLINE_BYTES_MAX = 64 * 1024
 /** One RPC message with its header; larger: the connection ends with FRAME_TOO_LARGE. */
 export const FRAME_BYTES_MAX = 4 * 1024 * 1024
-/** Requests of one connection that the server works on at a time; beyond it stops reading from that connection. */
+/**
+ * Requests of one connection that the server works on at a time; beyond it stops reading from that
+ * connection.
+ */
 export const IN_FLIGHT_PER_CONNECTION_MAX = 4096
 /** Unsent answers of one connection; beyond it the server stops reading from that connection. */
 export const OUTGOING_BYTES_MAX = 16 * 1024 * 1024

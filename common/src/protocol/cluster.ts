@@ -15,8 +15,9 @@ export const registerDatanode = method(
   record({ clusterId: text, capabilityKey: bytes }),
 )
 /**
- * Sent every few seconds. `badBlocks` were found corrupt since the last one. `tombstones` in the answer are blocks
- * that may be dropped after `liveBlocks` has confirmed it; `capabilityEpoch` is the lowest epoch still valid.
+ * Sent every few seconds. `badBlocks` were found corrupt since the last one. `tombstones` in the answer are
+ * blocks that may be dropped after `liveBlocks` has confirmed it; `capabilityEpoch` is the lowest epoch still
+ * valid.
  */
 export const heartbeat = method(
   61,
@@ -43,7 +44,9 @@ export const confirmTombstones = method(
   record({ nodeId: text, blockIds: list(int) }),
   nothing,
 )
-/** Which of these blocks still live (are referenced, open, or tombstoned but held): one flag per id, in order. */
+/**
+ * Which of these blocks still live (are referenced, open, or tombstoned but held): one flag per id, in order.
+ */
 export const liveBlocks = method(
   63,
   'liveBlocks',
@@ -101,7 +104,10 @@ export const status = method(
   }),
 )
 
-/** Checks totals, foreign keys, the packed table and extents; `repair` rewrites wrong totals. One line per problem. */
+/**
+ * Checks totals, foreign keys, the packed table and extents; `repair` rewrites wrong totals. One line per
+ * problem.
+ */
 export const fsck = method(
   71,
   'fsck',
@@ -116,7 +122,10 @@ export const fsck = method(
     blocks: int,
   }),
 )
-/** Blocks in order of id after `after`, for comparison with the datanodes. `length`: bytes that extents need of it. */
+/**
+ * Blocks in order of id after `after`, for comparison with the datanodes. `length`: bytes that extents need
+ * of it.
+ */
 export const listBlocks = method(
   72,
   'listBlocks',
@@ -146,9 +155,7 @@ export const backupRead = method(
   record({ data: bytes }),
 )
 export const backupEnd = method(75, 'backupEnd', 'session', 1, record({ backupId: text }), nothing)
-
-// biome-ignore lint/suspicious/noExplicitAny: the table holds methods of every shape
-export const CLUSTER_METHODS: readonly Method<any, any>[] = [
+export const CLUSTER_METHODS: readonly Method<unknown, unknown>[] = [
   registerDatanode,
   heartbeat,
   confirmTombstones,

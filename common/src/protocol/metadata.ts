@@ -1,6 +1,7 @@
 /**
- * The namenode's methods for files and directories. One row per operation; its meaning is the file of the same name
- * in namenode/operations. Paths are absolute; `/.reserved/.inodes/ID[/NAME…]` starts at an inode instead of the root.
+ * The namenode's methods for files and directories. One row per operation; its meaning is the file of the
+ * same name in namenode/operations. Paths are absolute; `/.reserved/.inodes/ID[/NAME…]` starts at an inode
+ * instead of the root.
  */
 import { bytes, flag, int, list, nothing, optional, record, text, u8, u16, u32 } from '../wire/codec.ts'
 import { type Method, method } from './method.ts'
@@ -18,8 +19,8 @@ export const mkdirs = method(11, 'mkdirs', 'write', 1, record({ path: text, mode
 export const IF_EXISTS = { fail: 0, overwrite: 1 } as const
 
 /**
- * Makes a file. With `inline` it is whole at once; without, it is open and leased to the calling session until `complete`.
- * `replication` 0 and `blockSize` 0 take the server's defaults.
+ * Makes a file. With `inline` it is whole at once; without, it is open and leased to the calling session
+ * until `complete`. `replication` 0 and `blockSize` 0 take the server's defaults.
  */
 export const create = method(
   12,
@@ -37,7 +38,9 @@ export const create = method(
   }),
   statusAnswer,
 )
-/** Opens an existing file for writing at any offset: takes the lease. Answers the attributes at that moment. */
+/**
+ * Opens an existing file for writing at any offset: takes the lease. Answers the attributes at that moment.
+ */
 export const append = method(13, 'append', 'write', 1, record({ path: text }), statusAnswer)
 /** A new open block for a leased file. `exclude` names datanodes that just failed for the caller. */
 export const addBlock = method(
@@ -48,7 +51,10 @@ export const addBlock = method(
   record({ inodeId: int, exclude: list(text) }),
   record({ block: locatedBlock }),
 )
-/** Makes written ranges part of a leased file; later ranges win over earlier ones. `size` is the file's size after it. */
+/**
+ * Makes written ranges part of a leased file; later ranges win over earlier ones. `size` is the file's size after
+ * it. Extents for an inline file replace its inline bytes: the writer includes what it wants to keep.
+ */
 export const commitExtents = method(
   15,
   'commitExtents',
@@ -57,7 +63,9 @@ export const commitExtents = method(
   record({ inodeId: int, extents: list(extent), size: int }),
   statusAnswer,
 )
-/** Commits the last ranges and gives the lease back. `inline` replaces the whole content and needs no extents. */
+/**
+ * Commits the last ranges and gives the lease back. `inline` replaces the whole content and needs no extents.
+ */
 export const complete = method(
   16,
   'complete',
@@ -66,12 +74,20 @@ export const complete = method(
   record({ inodeId: int, extents: list(extent), size: int, inline: optional(bytes) }),
   statusAnswer,
 )
-/** Gives the lease back; a file that `create` made and nobody completed vanishes, another keeps what was committed. */
+/**
+ * Gives the lease back; a file that `create` made and nobody completed vanishes, another keeps what was
+ * committed.
+ */
 export const abandon = method(17, 'abandon', 'write', 1, record({ inodeId: int }), nothing)
-/** Sets the size of a file that nobody has open for writing (or that the caller has). Growing makes a hole. */
+/**
+ * Sets the size of a file that nobody has open for writing (or that the caller has). Growing makes a hole.
+ */
 export const truncate = method(18, 'truncate', 'write', 1, record({ path: text, size: int }), statusAnswer)
 
-/** Attributes, and where the bytes of a range are: inline, or as extents over blocks. A gap between extents is a hole. */
+/**
+ * Attributes, and where the bytes of a range are: inline, or as extents over blocks. A gap between extents is a
+ * hole, and so is what a file's size holds beyond its inline bytes: both read as zeros.
+ */
 export const open = method(
   19,
   'open',
@@ -111,9 +127,14 @@ export const list_ = method(
 export const RENAME = { noReplace: 0, replace: 1, exchange: 2 } as const
 export const rename = method(23, 'rename', 'write', 1, record({ from: text, to: text, mode: u8 }), nothing)
 
-/** What `remove` accepts at the path: anything, only non-directories (unlink), only an empty directory (rmdir). */
+/**
+ * What `remove` accepts at the path: anything, only non-directories (unlink), only an empty directory
+ * (rmdir).
+ */
 export const REMOVE = { any: 0, file: 1, directory: 2 } as const
-/** Removes a file, an empty directory, or with `recursive` a tree, at a cost that does not follow its size. */
+/**
+ * Removes a file, an empty directory, or with `recursive` a tree, at a cost that does not follow its size.
+ */
 export const remove = method(
   24,
   'remove',
@@ -162,7 +183,10 @@ export const setQuota = method(
 )
 /** Says that the session lives: its write leases start anew. */
 export const renewLease = method(33, 'renewLease', 'session', 1, nothing, nothing)
-/** Closes a file whose writer was silent past the soft limit, at its committed size; false while it may not yet. */
+/**
+ * Closes a file whose writer was silent past the soft limit, at its committed size; false while it may not
+ * yet.
+ */
 export const recoverLease = method(
   34,
   'recoverLease',
@@ -172,8 +196,8 @@ export const recoverLease = method(
   record({ closed: flag }),
 )
 /**
- * Committed changes from log index `from` on; waits up to `waitMs` when there are none. `oldest` is the first index still
- * kept: a consumer whose `from` is below it has missed changes. Superusers only.
+ * Committed changes from log index `from` on; waits up to `waitMs` when there are none. `oldest` is the first
+ * index still kept: a consumer whose `from` is below it has missed changes. Superusers only.
  */
 export const changes = method(
   35,
@@ -183,9 +207,7 @@ export const changes = method(
   record({ from: int, max: u32, waitMs: u32 }),
   record({ events: list(changeEvent), next: int, oldest: int }),
 )
-
-// biome-ignore lint/suspicious/noExplicitAny: the table holds methods of every shape
-export const METADATA_METHODS: readonly Method<any, any>[] = [
+export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   mkdir,
   mkdirs,
   create,

@@ -1,4 +1,6 @@
-/** The methods that open a connection and say who speaks on it. Both the namenode and the datanode serve them. */
+/**
+ * The methods that open a connection and say who speaks on it. Both the namenode and the datanode serve them.
+ */
 import { flag, int, list, optional, record, text, u16, u32, type ValueOf } from '../wire/codec.ts'
 import { method } from './method.ts'
 
@@ -11,7 +13,10 @@ const helloRequest = record({
   clientId: text,
   /** Content of the token file; needed on TCP. */
   token: optional(text),
-  /** Acts as this user with these groups; only a superuser's connection may. Absent: the connection's own principal. */
+  /**
+   * Acts as this user with these groups; only a superuser's connection may. Absent: the connection's own
+   * principal.
+   */
   actAs: optional(record({ user: text, groups: list(text) })),
 })
 export type HelloRequest = ValueOf<typeof helloRequest>

@@ -68,11 +68,15 @@ export interface FileStatus {
   target: string
 }
 
-/** Written by hand since it is on the way of every stat, open and listing; same bytes as a record of these fields. */
+/**
+ * Written by hand since it is on the way of every stat, open and listing; same bytes as a record of these
+ * fields.
+ */
 export const fileStatus: Codec<FileStatus> = {
   shape:
-    '{id:int,name:text,kind:u8,mode:u16,owner:text,group:text,size:int,atime:int,atimeNs:u32,mtime:int,mtimeNs:u32,' +
-    'ctime:int,ctimeNs:u32,nlink:u32,blockSize:int,replication:u8,children:int,flags:u16,generation:int,target:text}',
+    '{id:int,name:text,kind:u8,mode:u16,owner:text,group:text,size:int,atime:int,atimeNs:u32,mtime:int,' +
+    'mtimeNs:u32,ctime:int,ctimeNs:u32,nlink:u32,blockSize:int,replication:u8,children:int,flags:u16,' +
+    'generation:int,target:text}',
   missing: {
     id: 0,
     name: '',
@@ -161,7 +165,10 @@ export const datanodeAddress = record({
 })
 export type DatanodeAddress = ValueOf<typeof datanodeAddress>
 
-/** A block that a client may use, with the right to do so. Members are ordered: the nearest, or the chain's head, first. */
+/**
+ * A block that a client may use, with the right to do so. Members are ordered: the nearest, or the chain's
+ * head, first.
+ */
 export const locatedBlock = record({
   blockId: int,
   generation: int,

@@ -1,6 +1,6 @@
 /**
- * Version of the native protocol, agreed when a session opens: both sides use the lower of their newest versions, and
- * a side that cannot go so low refuses with VERSION_MISMATCH.
+ * Version of the native protocol, agreed when a session opens: both sides use the lower of their newest
+ * versions, and a side that cannot go so low refuses with VERSION_MISMATCH.
  *
  *   1  first: sessions, files, directories, blocks, change feed
  */

@@ -1,6 +1,6 @@
 /**
- * A client session over changing connections: numbers writes, reconnects with pauses, and sends unanswered requests
- * again under their old numbers, so that each write is applied once. The one place that retries.
+ * A client session over changing connections: numbers writes, reconnects with pauses, and sends unanswered
+ * requests again under their old numbers, so that each write is applied once. The one place that retries.
  */
 import { randomBytes } from 'node:crypto'
 import { FsError, isFsError } from '../base/errors.ts'
@@ -14,7 +14,9 @@ export interface RpcClientOptions {
   readonly address: Address
   readonly token?: string
   readonly actAs?: { readonly user: string; readonly groups: readonly string[] }
-  /** How long a call may wait for a server that cannot be reached or is busy, in milliseconds. Default 30,000. */
+  /**
+   * How long a call may wait for a server that cannot be reached or is busy, in milliseconds. Default 30,000.
+   */
   readonly retryMs?: number
   readonly onPush?: (push: number, payload: Reader) => void
 }
@@ -57,8 +59,8 @@ export class RpcClient {
   }
 
   /**
-   * Calls and retries within the budget by the error's own rule. A write keeps its number through all tries. An abort
-   * gives up waiting; a write that was sent may still be applied.
+   * Calls and retries within the budget by the error's own rule. A write keeps its number through all tries.
+   * An abort gives up waiting; a write that was sent may still be applied.
    */
   async call<Req, Res>(method: Method<Req, Res>, request: Req, options: RequestOptions = {}): Promise<Res> {
     options.signal?.throwIfAborted()

@@ -1,6 +1,6 @@
 /**
- * Calling end of the native RPC: one socket, many requests in flight, all requests of one event-loop turn in one
- * write. It does not reconnect and does not retry; `RpcClient` does, in one place.
+ * Calling end of the native RPC: one socket, many requests in flight, all requests of one event-loop turn in
+ * one write. It does not reconnect and does not retry; `RpcClient` does, in one place.
  */
 import { connect, type Socket } from 'node:net'
 import { codeOfWire, FsError, fromNodeError } from '../base/errors.ts'
@@ -24,8 +24,7 @@ export interface CallOptions {
 }
 
 interface Waiting {
-  // biome-ignore lint/suspicious/noExplicitAny: answers of every method wait in one table
-  readonly method: Method<any, any>
+  readonly method: Method<unknown, unknown>
   resolve(value: unknown): void
   reject(error: Error): void
 }

@@ -1,6 +1,7 @@
 /**
- * One client's connection as the server sees it: a session with its principals, requests in flight and answers to
- * send. A peer that sends garbage gets a named failure and is cut off; one that reads slowly is no longer read from.
+ * One client's connection as the server sees it: a session with its principals, requests in flight and
+ * answers to send. A peer that sends garbage gets a named failure and is cut off; one that reads slowly is no
+ * longer read from.
  */
 import type { Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
@@ -187,7 +188,8 @@ export class ServerConnection {
     if (request.versionOldest > PROTOCOL_VERSION || request.version < PROTOCOL_VERSION_OLDEST) {
       throw new FsError(
         'VERSION_MISMATCH',
-        `client speaks ${request.versionOldest} to ${request.version}, server ${PROTOCOL_VERSION_OLDEST} to ${PROTOCOL_VERSION}`,
+        `the client speaks versions ${request.versionOldest} to ${request.version}, ` +
+          `the server ${PROTOCOL_VERSION_OLDEST} to ${PROTOCOL_VERSION}`,
       )
     }
     if (!/^[0-9a-f]{32}$/.test(request.clientId)) {

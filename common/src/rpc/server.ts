@@ -40,7 +40,9 @@ export class RpcServer {
     return this.#connections.size
   }
 
-  /** Listens on a Unix socket with mode 0600; its folder keeps others out. A stale socket file is replaced. */
+  /**
+   * Listens on a Unix socket with mode 0600; its folder keeps others out. A stale socket file is replaced.
+   */
   async listenUnix(path: string): Promise<void> {
     rmSync(path, { force: true })
     await this.#listen('unix', { path })

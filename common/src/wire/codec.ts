@@ -1,7 +1,8 @@
 /**
- * Codecs: how a value of one type becomes bytes and back, declared as data. A record only ever gains fields at its end:
- * it carries its length, so an old reader skips what it does not know and a new reader fills what is missing with
- * the field's default. `shape` is the text that the protocol test hashes, so that no change is silent.
+ * Codecs: how a value of one type becomes bytes and back, declared as data. A record only ever gains fields
+ * at its end: it carries its length, so an old reader skips what it does not know and a new reader fills what
+ * is missing with the field's default. `shape` is the text that the protocol test hashes, so that no change
+ * is silent.
  */
 import { FsError } from '../base/errors.ts'
 import type { Reader } from './reader.ts'
@@ -115,9 +116,7 @@ export type RecordOf<F> = Simplify<
     [K in OptionalKeys<F>]?: ValueOf<F[K]> | undefined
   }
 >
-
-// biome-ignore lint/suspicious/noExplicitAny: a field of any type; RecordOf recovers each one
-export function record<F extends Record<string, Codec<any>>>(fields: F): Codec<RecordOf<F>> {
+export function record<F extends Record<string, Codec<unknown>>>(fields: F): Codec<RecordOf<F>> {
   const names = Object.keys(fields)
   const codecs = Object.values(fields as Fields)
   const missing: Record<string, unknown> = {}

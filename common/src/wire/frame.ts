@@ -1,14 +1,15 @@
 /**
  * Frames of the native RPC, little-endian. Every frame starts with the byte length of what follows.
  *
- *   request   u32 length · u8 kind · u8 flags · u16 method · u32 id · u16 principal · u16 shard · f64 sequence · u32 behind · payload
+ *   request   u32 length · u8 kind · u8 flags · u16 method · u32 id · u16 principal · u16 shard ·
+ *             f64 sequence · u32 behind · payload
  *   response  u32 length · u8 kind · u8 flags · u16 method · u32 id · f64 index · payload
  *   failure   the same header as a response; payload is a `failure` record
  *   push      the same header as a response, id 0; method names the push
  *
- * `sequence` numbers the writes of a client session (0: a read). `behind` says how many numbers below it may still be
- * unanswered, so the server may forget answers before `sequence - behind`. `index` is the applied index of the shard
- * when the answer was made.
+ * `sequence` numbers the writes of a client session (0: a read). `behind` says how many numbers below it may
+ * still be unanswered, so the server may forget answers before `sequence - behind`. `index` is the applied
+ * index of the shard when the answer was made.
  */
 import { FsError } from '../base/errors.ts'
 import { FRAME_BYTES_MAX } from '../base/limits.ts'
@@ -23,8 +24,9 @@ const LENGTH_BYTES = 4
 const BODY_BYTES_MIN = 8
 
 /**
- * Cuts a stream of bytes into frames. `onFrame` gets a reader that stands behind the length and is valid only during
- * the call. Memory is bounded by one frame: a length over the limit throws before anything is gathered.
+ * Cuts a stream of bytes into frames. `onFrame` gets a reader that stands behind the length and is valid only
+ * during the call. Memory is bounded by one frame: a length over the limit throws before anything is
+ * gathered.
  */
 export class FrameCutter {
   #held: Buffer | undefined
@@ -54,7 +56,9 @@ export class FrameCutter {
     if (at < input.length) this.#hold(input.subarray(at))
   }
 
-  /** Completes the held frame from `chunk`; returns what is left of the chunk, or undefined when still short. */
+  /**
+   * Completes the held frame from `chunk`; returns what is left of the chunk, or undefined when still short.
+   */
   #fill(chunk: Buffer, onFrame: (reader: Reader) => void): Buffer | undefined {
     let input = chunk
     const held = this.#held as Buffer
