@@ -1,0 +1,217 @@
+/**
+ * The filesystem as its users hold it: one session with the namenode, one method per operation. It wires; streams,
+ * listings and paths live in files of their own. Relative paths start at the user's home, `/user/NAME`. Every refusal
+ * is an `FsError`.
+ */
+import { isFsError } from '@hopbine/common/base/errors.ts'
+import * as metadata from '@hopbine/common/protocol/metadata.ts'
+import type { Method } from '@hopbine/common/protocol/method.ts'
+import type { HelloResponse } from '@hopbine/common/protocol/session.ts'
+import type { ContentSummary, FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import { connectSession } from './find-server.ts'
+import { LeaseRenewer } from './lease-renewer.ts'
+import { listStatus } from './list.ts'
+import type * as Options from './options.ts'
+import { homeOf, resolvePath } from './paths.ts'
+import type { Session } from './session.ts'
+import { FileStatus, type Time, timeOfMilliseconds } from './status.ts'
+
+const DIRECTORY_MODE = 0o777
+const UMASK = 0o022
+const RENAME_MODES = {
+  refuse: metadata.RENAME.noReplace,
+  replace: metadata.RENAME.replace,
+  exchange: metadata.RENAME.exchange,
+} as const
+
+export class FileSystem {
+  /** Who the server takes this session for. */
+  readonly user: string
+  readonly groups: readonly string[]
+  readonly superuser: boolean
+  readonly clusterId: string
+  readonly #session: Session
+
+  private constructor(session: Session, who: HelloResponse) {
+    this.#session = session
+    this.user = who.user
+    this.groups = who.groups
+    this.superuser = who.superuser
+    this.clusterId = who.clusterId
+  }
+
+  /** Opens a session. UNAVAILABLE when nothing answers, UNAUTHENTICATED for a wrong token. */
+  static async connect(options: Options.ConnectOptions = {}): Promise<FileSystem> {
+    const rpc = await connectSession(options)
+    const who = await rpc.welcome()
+    const home = homeOf(who.user)
+    const leases = new LeaseRenewer(rpc)
+    return new FileSystem({ rpc, leases, home, umask: options.umask ?? UMASK }, who)
+  }
+
+  /** Ends the session: calls in flight fail with CANCELLED, files still open for writing are left to their leases. */
+  close(): void {
+    this.#session.leases.stop()
+    this.#session.rpc.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** Where relative paths start. It need not exist. */
+  get homeDirectory(): string {
+    return this.#session.home
+  }
+
+  /** The absolute, normalised form of a path. INVALID_NAME or NAME_TOO_LONG if it cannot be one. */
+  resolve(path: string): string {
+    return resolvePath(this.#session.home, path)
+  }
+
+  /** Makes one directory. NOT_FOUND without its parent, ALREADY_EXISTS if the name is taken. */
+  async mkdir(path: string, options: Options.MkdirOptions = {}): Promise<FileStatus> {
+    return this.#change(path, metadata.mkdir, { mode: this.#directoryMode(options) }, options)
+  }
+
+  /** Makes a directory and every missing one above it; fine if it is there already. */
+  async mkdirs(path: string, options: Options.MkdirOptions = {}): Promise<FileStatus> {
+    return this.#change(path, metadata.mkdirs, { mode: this.#directoryMode(options) }, options)
+  }
+
+  /** Gives a file or directory another name, at a cost that does not follow its size. */
+  async rename(from: string, to: string, options: Options.RenameOptions = {}): Promise<void> {
+    const mode = RENAME_MODES[options.existing ?? 'refuse']
+    await this.call(metadata.rename, { from: this.resolve(from), to: this.resolve(to), mode }, options)
+  }
+
+  /** Removes a file, an empty directory, or with `recursive` a tree. NOT_FOUND if nothing is there. */
+  async delete(path: string, options: Options.DeleteOptions = {}): Promise<Options.Removed> {
+    const only = metadata.REMOVE[options.only ?? 'any']
+    const request = { path: this.resolve(path), recursive: options.recursive ?? false, only }
+    return this.call(metadata.remove, request, options)
+  }
+
+  async getFileStatus(path: string, options: Options.StatusOptions = {}): Promise<FileStatus> {
+    return this.#change(path, metadata.stat, { followLast: options.followLast ?? true }, options)
+  }
+
+  /** Whether something is there that the caller may see. */
+  async exists(path: string, options: Options.CallOptions = {}): Promise<boolean> {
+    try {
+      await this.getFileStatus(path, options)
+      return true
+    } catch (error) {
+      if (isFsError(error, 'NOT_FOUND') || isFsError(error, 'NOT_A_DIRECTORY')) return false
+      throw error
+    }
+  }
+
+  /** Entries of a directory in byte order of names, fetched page by page; a file yields itself. */
+  listStatus(path: string, options: Options.ListOptions = {}): AsyncGenerator<FileStatus> {
+    return listStatus(this.#session, this.resolve(path), options)
+  }
+
+  /** Exact totals of everything below a path, at a cost that does not follow the size of the tree. */
+  async getContentSummary(path: string, options: Options.CallOptions = {}): Promise<ContentSummary> {
+    return this.call(metadata.summary, { path: this.resolve(path) }, options)
+  }
+
+  /** Sets the permission bits, 0 … 0o7777. Owner or superuser only. */
+  async setPermission(path: string, mode: number, options: Options.CallOptions = {}): Promise<FileStatus> {
+    return this.#change(path, metadata.chmod, { mode }, options)
+  }
+
+  /** Sets owner and group; what is absent stays. */
+  async setOwner(
+    path: string,
+    who: { readonly owner?: string; readonly group?: string },
+    options: Options.CallOptions = {},
+  ): Promise<FileStatus> {
+    return this.#change(path, metadata.chown, { owner: who.owner, group: who.group }, options)
+  }
+
+  async setTimes(
+    path: string,
+    times: Options.NewTimes,
+    options: Options.CallOptions = {},
+  ): Promise<FileStatus> {
+    const { atime, mtime } = times
+    const request = { atime: timeOf(atime), mtime: timeOf(mtime) }
+    return this.#change(path, metadata.utimes, request, options)
+  }
+
+  /** Sets how many copies of each block of a file there are, 1 … 16. */
+  async setReplication(
+    path: string,
+    replication: number,
+    options: Options.CallOptions = {},
+  ): Promise<FileStatus> {
+    return this.#change(path, metadata.setReplication, { replication }, options)
+  }
+
+  /** Sets or lifts the limits of a directory. Superusers only. */
+  async setQuota(path: string, quota: Options.NewQuota, options: Options.CallOptions = {}): Promise<void> {
+    const request = { path: this.resolve(path), names: limitOf(quota.names), bytes: limitOf(quota.bytes) }
+    await this.call(metadata.setQuota, request, options)
+  }
+
+  /** Cuts a file or grows it by a hole. LEASE_CONFLICT while another client writes it. */
+  async truncate(path: string, size: number, options: Options.CallOptions = {}): Promise<FileStatus> {
+    return this.#change(path, metadata.truncate, { size }, options)
+  }
+
+  /** Makes a symbolic link at `path`; `target` is kept as it is. */
+  async createSymlink(target: string, path: string, options: Options.CallOptions = {}): Promise<FileStatus> {
+    return this.#change(path, metadata.symlink, { target }, options)
+  }
+
+  async getLinkTarget(path: string, options: Options.CallOptions = {}): Promise<string> {
+    const { target } = await this.call(metadata.readlink, { path: this.resolve(path) }, options)
+    return target
+  }
+
+  /** Room and names as seen at a path: the nearest quota, else the datanodes. */
+  async getRoom(path = '/', options: Options.CallOptions = {}): Promise<Options.Room> {
+    return this.call(metadata.statfs, { path: this.resolve(path) }, options)
+  }
+
+  /** Closes a file whose writer has gone silent; false while its lease still holds. */
+  async recoverLease(path: string, options: Options.CallOptions = {}): Promise<boolean> {
+    const { closed } = await this.call(metadata.recoverLease, { path: this.resolve(path) }, options)
+    return closed
+  }
+
+  /** Any method of the namenode with its plain request and answer; retried and numbered like the others. */
+  async call<Req, Res>(
+    method: Method<Req, Res>,
+    request: Req,
+    options: Options.CallOptions = {},
+  ): Promise<Res> {
+    return this.#session.rpc.call(method, request, { signal: options.signal })
+  }
+
+  #directoryMode(options: Options.MkdirOptions): number {
+    return (options.mode ?? DIRECTORY_MODE) & ~(options.umask ?? this.#session.umask)
+  }
+
+  /** Calls a method whose answer is the attributes of the path it was given. */
+  async #change<Req extends { path: string }>(
+    path: string,
+    method: Method<Req, { status: WireStatus }>,
+    rest: Omit<Req, 'path'>,
+    options: Options.CallOptions,
+  ): Promise<FileStatus> {
+    const absolute = this.resolve(path)
+    const { status } = await this.call(method, { ...rest, path: absolute } as Req, options)
+    return new FileStatus(absolute, status)
+  }
+}
+
+function timeOf(input: Options.TimeInput | undefined): Time | undefined {
+  return typeof input === 'number' ? timeOfMilliseconds(input) : input
+}
+
+function limitOf(limit: number | 'none' | undefined): number | undefined {
+  return limit === 'none' ? -1 : limit
+}

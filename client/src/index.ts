@@ -1,0 +1,25 @@
+/** The public door of the client library. */
+
+export { type ErrorCode, FsError, isFsError } from '@hopbine/common/base/errors.ts'
+export type { ChangeEvent, ContentSummary } from '@hopbine/common/protocol/types.ts'
+export { FileSystem } from './fs/file-system.ts'
+export type {
+  BlockLocation,
+  CallOptions,
+  ChangesOptions,
+  ConnectOptions,
+  CreateOptions,
+  DeleteOptions,
+  ListOptions,
+  MkdirOptions,
+  NewQuota,
+  NewTimes,
+  OpenFileOptions,
+  OpenOptions,
+  Removed,
+  RenameOptions,
+  Room,
+  StatusOptions,
+  TimeInput,
+} from './fs/options.ts'
+export { FileStatus, type KindName, type Time } from './fs/status.ts'
