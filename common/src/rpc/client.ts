@@ -63,7 +63,7 @@ export class RpcClient {
    * An abort gives up waiting; a write that was sent may still be applied.
    */
   async call<Req, Res>(method: Method<Req, Res>, request: Req, options: RequestOptions = {}): Promise<Res> {
-    options.signal?.throwIfAborted()
+    if (options.signal?.aborted) throw aborted(options.signal)
     const sequence = method.kind === 'write' ? this.#nextSequence++ : 0
     if (sequence > 0) this.#unanswered.add(sequence)
     try {
@@ -141,9 +141,12 @@ function sleep(ms: number): Promise<void> {
 
 function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void =>
-      reject(new FsError('CANCELLED', 'the call was aborted', {}, { cause: signal.reason }))
+    const onAbort = (): void => reject(aborted(signal))
     signal.addEventListener('abort', onAbort, { once: true })
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
+}
+
+function aborted(signal: AbortSignal): FsError {
+  return new FsError('CANCELLED', 'the call was aborted', {}, { cause: signal.reason })
 }
