@@ -1,0 +1,69 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { DirtyRanges } from './dirty-ranges.ts'
+
+t.test('small writes in order share pieces', async t => {
+  const dirty = new DirtyRanges()
+  for (let i = 0; i < 1000; i++) dirty.write(i * 100, Buffer.alloc(100, i % 256))
+  t.equal(dirty.bytes, 100_000)
+  t.ok(dirty.isContiguous)
+  t.ok(dirty.count < 5, `${dirty.count} pieces`)
+})
+
+t.test('the bytes given may be changed afterwards', async t => {
+  const dirty = new DirtyRanges()
+  const bytes = Buffer.from('before')
+  dirty.write(5, bytes)
+  bytes.fill('x')
+  const target = Buffer.alloc(6)
+  dirty.readInto(target, 5)
+  t.equal(target.toString(), 'before')
+})
+
+t.test('a cut forgets what lies behind it', async t => {
+  const dirty = new DirtyRanges()
+  dirty.write(0, Buffer.alloc(10, 1))
+  dirty.write(20, Buffer.alloc(10, 2))
+  dirty.cut(5)
+  t.equal(dirty.bytes, 5)
+  t.equal(dirty.end, 5)
+  t.notOk(dirty.covers(0, 6))
+})
+
+const action = fc.oneof(
+  fc.record({
+    kind: fc.constant('write' as const),
+    offset: fc.nat(300),
+    length: fc.integer({ min: 1, max: 80 }),
+  }),
+  fc.record({ kind: fc.constant('cut' as const), offset: fc.nat(300), length: fc.constant(0) }),
+)
+
+t.test('any sequence of writes and cuts reads like the same on an array', async t => {
+  const property = fc.property(fc.array(action, { maxLength: 40 }), actions => {
+    const dirty = new DirtyRanges()
+    const model = new Map<number, number>()
+    for (const [step, { kind, offset, length }] of actions.entries()) {
+      if (kind === 'cut') {
+        dirty.cut(offset)
+        for (const at of model.keys()) if (at >= offset) model.delete(at)
+      } else {
+        dirty.write(offset, Buffer.alloc(length, step + 1))
+        for (let i = 0; i < length; i++) model.set(offset + i, step + 1)
+      }
+    }
+    const expected = Buffer.alloc(400)
+    for (const [at, value] of model) expected[at] = value
+    const found = Buffer.alloc(400)
+    dirty.readInto(found, 0)
+    const pieced = Buffer.alloc(400)
+    let end = 0
+    for (const piece of dirty.pieces()) {
+      if (piece.offset < end) return false
+      end = piece.offset + piece.bytes.length
+      pieced.set(piece.bytes, piece.offset)
+    }
+    return dirty.bytes === model.size && found.equals(expected) && pieced.equals(expected)
+  })
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 300 }))
+})
