@@ -1,0 +1,177 @@
+/**
+ * What a block writer has accepted and not yet seen acknowledged: packets in order, their checksums and their memory.
+ * It copies the caller's bytes once, bounds what it holds, and never sends anything itself.
+ */
+import { assert } from '@hopbine/common/base/assert.ts'
+import { PACKET_BYTES_MAX } from '@hopbine/common/protocol/block.ts'
+import type { BufferPool } from '@hopbine/common/wire/buffer-pool.ts'
+import { chunkCrcs, chunkStart } from '@hopbine/common/wire/chunk-crc.ts'
+
+/** Bytes that may be unacknowledged; beyond it `write` waits. */
+const WINDOW_BYTES_MAX = 8 * 1024 * 1024
+/** A write of at least so many bytes gets a large packet. */
+const LARGE_WRITE_BYTES = 48 * 1024
+
+export interface Packet {
+  /** Position of `bytes` in the block. */
+  offset: number
+  /** The part of `memory` that counts. */
+  bytes: Buffer
+  /** Known once the packet is closed. */
+  crcs: number[]
+  readonly memory: Buffer
+  /** Sends whose memory the operating system has not taken yet. */
+  inSocket: number
+  acknowledged: boolean
+}
+
+export class PacketWindow {
+  readonly #buffers: BufferPool
+  /** Closed packets that wait to be sent, or were sent and wait for their acknowledgement. */
+  readonly #packets: Packet[] = []
+  /** How many of `#packets` were sent on the present connection. */
+  #sent = 0
+  #filling: Packet | undefined
+  #acknowledged: number
+  #length: number
+  /** Checksum of the last partial chunk up to the end of the last closed packet. */
+  #tailCrc: number
+
+  constructor(buffers: BufferPool, start: number, tailCrc: number) {
+    this.#buffers = buffers
+    this.#acknowledged = start
+    this.#length = start
+    this.#tailCrc = tailCrc
+  }
+
+  get acknowledged(): number {
+    return this.#acknowledged
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  get hasRoom(): boolean {
+    return this.#length - this.#acknowledged < WINDOW_BYTES_MAX
+  }
+
+  get isEmpty(): boolean {
+    return this.#length === this.#acknowledged
+  }
+
+  /** True while a sent packet is unacknowledged. */
+  get isInFlight(): boolean {
+    return this.#sent > 0
+  }
+
+  /** Copies as much of `bytes` from `at` as one packet takes; returns how much that was. */
+  accept(bytes: Uint8Array, at: number): number {
+    const rest = bytes.length - at
+    this.#filling ??= this.#newPacket(rest)
+    const packet = this.#filling
+    const used = packet.bytes.length
+    const room = capacityOf(packet) - used
+    const taken = Math.min(room, rest)
+    packet.memory.set(bytes.subarray(at, at + taken), used)
+    packet.bytes = packet.memory.subarray(0, used + taken)
+    this.#length += taken
+    if (taken === room) this.close()
+    return taken
+  }
+
+  /** Ends the packet that is being filled, so that it can be sent. */
+  close(): void {
+    const packet = this.#filling
+    if (packet === undefined) return
+    this.#filling = undefined
+    packet.crcs = chunkCrcs(packet.bytes, packet.offset, this.#tailCrc)
+    this.#tailCrc = tailAfter(packet)
+    this.#packets.push(packet)
+  }
+
+  /** The next packet to send on this connection. */
+  next(): Packet | undefined {
+    const packet = this.#packets[this.#sent]
+    if (packet === undefined) return undefined
+    this.#sent += 1
+    packet.inSocket += 1
+    return packet
+  }
+
+  /** The operating system has taken a packet that `next` gave. */
+  taken(packet: Packet): void {
+    packet.inSocket -= 1
+    this.#recycle(packet)
+  }
+
+  /** Everything below `length` is acknowledged. False if that was never sent. */
+  acknowledge(length: number): boolean {
+    let first = this.#packets[0]
+    while (first !== undefined && this.#sent > 0 && first.offset + first.bytes.length <= length) {
+      this.#packets.shift()
+      this.#sent -= 1
+      this.#acknowledged = first.offset + first.bytes.length
+      first.acknowledged = true
+      this.#recycle(first)
+      first = this.#packets[0]
+    }
+    return length <= this.#acknowledged
+  }
+
+  /**
+   * A new connection begins where the datanode's copy ends: what it holds already counts as acknowledged, the rest is
+   * sent again. False if the copy is shorter than what was acknowledged, or longer than what was accepted.
+   */
+  restart(length: number, tailCrc: number): boolean {
+    this.close()
+    if (length < this.#acknowledged || length > this.#length) return false
+    this.#sent = this.#packets.length
+    this.acknowledge(length)
+    this.#sent = 0
+    const first = this.#packets[0]
+    if (first !== undefined && first.offset < length) {
+      first.bytes = first.bytes.subarray(length - first.offset)
+      first.offset = length
+      first.crcs = chunkCrcs(first.bytes, length, tailCrc)
+      this.#acknowledged = length
+    }
+    return true
+  }
+
+  /** Views of what was accepted and not acknowledged, in order. Stays valid: its memory is not used again. */
+  unacknowledged(): Uint8Array[] {
+    this.close()
+    return this.#packets.map(packet => packet.bytes)
+  }
+
+  #newPacket(bytes: number): Packet {
+    const memory = this.#buffers.take(bytes >= LARGE_WRITE_BYTES ? PACKET_BYTES_MAX : 1)
+    const packet: Packet = {
+      offset: this.#length,
+      bytes: memory.subarray(0, 0),
+      crcs: [],
+      memory,
+      inSocket: 0,
+      acknowledged: false,
+    }
+    return packet
+  }
+
+  #recycle(packet: Packet): void {
+    assert(packet.inSocket >= 0, 'a packet was taken more often than sent')
+    if (packet.acknowledged && packet.inSocket === 0) this.#buffers.give(packet.memory)
+  }
+}
+
+/** Packets end where the block's megabytes (or, for small ones, chunks) end, so that chunks are whole again. */
+function capacityOf(packet: Packet): number {
+  const unit = packet.memory.length
+  return unit - (packet.offset % unit)
+}
+
+/** The running checksum of the chunk that the packet ends in; 0 where it ends with the chunk. */
+function tailAfter(packet: Packet): number {
+  const end = packet.offset + packet.bytes.length
+  return chunkStart(end) === end ? 0 : (packet.crcs.at(-1) as number)
+}
