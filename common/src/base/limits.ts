@@ -26,10 +26,8 @@ export const OUTGOING_BYTES_MAX = 16 * 1024 * 1024
 export const LIST_PAGE_MAX = 1000
 /** Change events in one answer. */
 export const CHANGES_PAGE_MAX = 10_000
-/** Extents in one commit; more: INVALID_ARGUMENT. */
+/** Extents in one commit (more: INVALID_ARGUMENT) and in one answer of `open` (more: the answer ends early). */
 export const EXTENTS_PER_COMMIT_MAX = 4096
-/** Extents in one answer of `open`; a range with more is answered up to `until`. */
-export const EXTENTS_PER_ANSWER_MAX = 16_384
 /** Block size: bounds and default, in bytes. */
 export const BLOCK_BYTES_MIN = 1024 * 1024
 export const BLOCK_BYTES_MAX = 1024 * 1024 * 1024

@@ -100,8 +100,6 @@ export const open = method(
     extents: list(extent),
     /** Each block that the extents name, once. */
     blocks: list(locatedBlock),
-    /** Set when the range has over EXTENTS_PER_ANSWER_MAX extents: the answer ends at this offset; ask on from there. */
-    until: optional(int),
   }),
 )
 /** Attributes of one path; `followLast` resolves a symbolic link at its end. */
