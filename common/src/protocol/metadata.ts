@@ -86,7 +86,9 @@ export const truncate = method(18, 'truncate', 'write', 1, record({ path: text, 
 
 /**
  * Attributes, and where the bytes of a range are: inline, or as extents over blocks. A gap between extents is a
- * hole, and so is what a file's size holds beyond its inline bytes: both read as zeros.
+ * hole, and so is what a file's size holds beyond its inline bytes: both read as zeros. Inline bytes come whole; extents
+ * come in order, at most EXTENTS_PER_COMMIT_MAX: an answer with so many ends where its last one does, and the caller
+ * asks on from there.
  */
 export const open = method(
   19,
