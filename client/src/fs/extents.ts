@@ -101,8 +101,10 @@ export class ExtentList {
     return this.#extents.splice(0, max)
   }
 
-  /** Forgets everything. */
-  clear(): void {
+  /** Puts back what `take` gave, below whatever was added since. */
+  restore(older: readonly Extent[]): void {
+    const newer = this.#extents
     this.#extents = []
+    for (const extent of [...older, ...newer]) this.add(extent)
   }
 }

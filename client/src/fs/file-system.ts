@@ -8,6 +8,7 @@ import * as metadata from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { HelloResponse } from '@hopbine/common/protocol/session.ts'
 import type { ContentSummary, FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import { BlockPool } from '../blocks/block-pool.ts'
 import { connectSession } from './find-server.ts'
 import { LeaseRenewer } from './lease-renewer.ts'
 import { listStatus } from './list.ts'
@@ -46,12 +47,14 @@ export class FileSystem {
     const who = await rpc.welcome()
     const home = homeOf(who.user)
     const leases = new LeaseRenewer(rpc)
-    return new FileSystem({ rpc, leases, home, umask: options.umask ?? UMASK }, who)
+    const session = { rpc, blocks: new BlockPool(), leases, home, umask: options.umask ?? UMASK }
+    return new FileSystem(session, who)
   }
 
   /** Ends the session: calls in flight fail with CANCELLED, files still open for writing are left to their leases. */
   close(): void {
     this.#session.leases.stop()
+    this.#session.blocks.close()
     this.#session.rpc.close()
   }
 
