@@ -1,0 +1,113 @@
+/** `hopbine up`: everything on one machine, in the foreground, on loopback and a Unix socket only. */
+import { CommandError } from '../exit.ts'
+import { type HomeLayout, homeOf, layoutOf } from '../home/layout.ts'
+import { makeHomeFolder, prepareHome } from '../home/prepare.ts'
+import { readUpFile, type UpFile } from '../home/up-file.ts'
+import { defineCommand } from '../options/command.ts'
+import { homeOption, jsonOption, logLevelOption } from '../options/common.ts'
+import type { OptionRow } from '../options/row.ts'
+import { datanodeCount } from '../up/datanode-count.ts'
+import { makeFirstFolders, socketAnswers } from '../up/first-contact.ts'
+import { acquireLock, type Lock, LockHeldError } from '../up/lock.ts'
+import { runSession } from '../up/session.ts'
+
+const options = [
+  homeOption,
+  {
+    name: 'datanodes',
+    type: 'count',
+    minimum: 1,
+    maximum: 64,
+    defaultNote: 'as many as before, at first 1',
+    sentence: 'How many datanodes to start.',
+    setting: true,
+  },
+  {
+    name: 'port',
+    type: 'port',
+    default: 0,
+    sentence: "TCP port of the namenode's RPC on loopback; 0 takes a free one.",
+    setting: true,
+  },
+  {
+    name: 'metrics-port',
+    type: 'port',
+    default: 0,
+    sentence: "TCP port of the namenode's metrics page on loopback; 0 takes a free one.",
+    setting: true,
+  },
+  logLevelOption,
+  jsonOption,
+] as const satisfies readonly OptionRow[]
+
+export const command = defineCommand({
+  name: 'up',
+  sentence: 'Starts everything on this machine and stays in the foreground; Ctrl-C stops it.',
+  usage: '',
+  words: [0, 0],
+  options,
+  readsSettings: true,
+  notes: [
+    'Listens on loopback and a Unix socket only. Writes HOME/up.json when ready and removes it at a clean stop.',
+    'A second Ctrl-C stops at once. Settings may also stand in HOME/config.json: {"log-level": "debug"}.',
+  ],
+  async run({ values }) {
+    const layout = layoutOf(homeOf(values.home))
+    makeHomeFolder(layout)
+    const lock = await lockHome(layout)
+    try {
+      const prepared = prepareHome(layout)
+      return await runSession({
+        layout,
+        prepared,
+        datanodes: datanodeCount(layout, values.datanodes),
+        port: values.port,
+        metricsPort: values['metrics-port'],
+        logLevel: values['log-level'],
+        onServing: async socketPath => {
+          if (prepared.fresh) await makeFirstFolders(socketPath)
+        },
+        onReady: up => announce(up, values.json),
+        onNotice: sentence => process.stderr.write(`hopbine up: ${sentence}\n`),
+      })
+    } finally {
+      lock.release()
+    }
+  },
+})
+
+async function lockHome(layout: HomeLayout): Promise<Lock> {
+  try {
+    return await acquireLock(layout.lockFile, () => socketAnswers(readUpFile(layout)?.socket))
+  } catch (error) {
+    if (!(error instanceof LockHeldError)) throw error
+    const where = layout.home
+    throw new CommandError(
+      `Hopbine already runs on ${where} (process ${error.pid}): use it, stop it with \`kill ${error.pid}\`, or give another --home DIR`,
+    )
+  }
+}
+
+function announce(up: UpFile, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(up)}\n`)
+    return
+  }
+  const home = up.home === homeOf(undefined) ? '' : ` --home ${quoted(up.home)}`
+  const lines = [
+    `Hopbine ${up.version} is ready: ${up.roles.map(role => role.role).join(', ')}; Ctrl-C stops it.`,
+    '',
+    'Try in another terminal:',
+    `  hopbine fs${home} -mkdir -p /data`,
+    `  hopbine fs${home} -put README.md /data`,
+    `  hopbine fs${home} -ls /data`,
+    `  hopbine fs${home} -cat /data/README.md`,
+    `  hopbine admin status${home}`,
+  ]
+  process.stderr.write(`${lines.join('\n')}\n`)
+}
+
+/** As a word of a shell command. */
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,123 @@
+/**
+ * Paths of the filesystem as a command works on them: as the user wrote them, resolved, with what is there. Arguments
+ * are expanded here; a tree is walked here.
+ */
+import { type FileStatus, type FileSystem, isFsError } from '@hopbine/client/index.ts'
+import type { ShellCall } from './call.ts'
+import { expandPattern, type GlobTree, isPattern, withoutEscapes } from './glob.ts'
+import { PathError } from './path-error.ts'
+
+export interface Item {
+  /** As messages and listings show it: relative if it was given so. */
+  readonly text: string
+  /** Absolute. */
+  readonly path: string
+  /** Undefined: nothing is there. */
+  readonly status: FileStatus | undefined
+}
+
+/** An item that is there. */
+export interface FoundItem extends Item {
+  readonly status: FileStatus
+}
+
+export interface ExpandOptions {
+  /** False: a symbolic link stands for itself. Default true. */
+  readonly followLast?: boolean
+}
+
+/** What one argument stands for: each match of a pattern, else the one path, there or not. */
+export async function expand(call: ShellCall, text: string, options: ExpandOptions = {}): Promise<Item[]> {
+  if (isPattern(text)) {
+    const matches = await expandPattern(globTree(call.fs, options), text)
+    if (matches.length > 0) {
+      return matches.map(({ path, entry }) => ({ text: path, path: call.fs.resolve(path), status: entry }))
+    }
+  }
+  return [await lookUp(call.fs, withoutEscapes(text), options)]
+}
+
+/** Runs `work` for everything the arguments stand for, telling what is missing or fails. */
+export async function forEachItem(
+  call: ShellCall,
+  args: readonly string[],
+  work: (item: FoundItem) => Promise<void>,
+  options: ExpandOptions = {},
+): Promise<void> {
+  for (const arg of args) {
+    await call.attempt(arg, async () => {
+      for (const item of await expand(call, arg, options)) {
+        await call.attempt(item.text, () => work(found(item)))
+      }
+    })
+  }
+}
+
+/** The item itself if something is there. Throws PathError. */
+export function found(item: Item): FoundItem {
+  const { status } = item
+  if (status === undefined) throw PathError.missing(item.text)
+  return { ...item, status }
+}
+
+export async function lookUp(fs: FileSystem, text: string, options: ExpandOptions = {}): Promise<Item> {
+  const path = fs.resolve(text)
+  return { text, path, status: await statusOf(fs, path, options) }
+}
+
+/** An entry of a directory item. */
+export function childOf(parent: Item, status: FileStatus): FoundItem {
+  return { text: joinText(parent.text, status.name), path: status.path, status }
+}
+
+/** The item of a name in a directory, whatever is there. */
+export async function childNamed(fs: FileSystem, parent: Item, name: string): Promise<Item> {
+  return lookUp(fs, joinText(parent.text, name))
+}
+
+function joinText(parent: string, name: string): string {
+  return parent.endsWith('/') ? parent + name : `${parent}/${name}`
+}
+
+/**
+ * The item and everything below, parents before their entries. A directory that cannot be read is told to `call`
+ * and the walk goes on.
+ */
+export async function* walkItems(call: ShellCall, item: FoundItem): AsyncGenerator<FoundItem> {
+  yield item
+  if (!item.status.isDirectory()) return
+  const entries = call.fs.listStatus(item.path, { signal: call.signal })
+  for (;;) {
+    const step = await entries.next().catch((error: unknown) => {
+      call.fail(error, item.text)
+      return { done: true, value: undefined } as const
+    })
+    if (step.done === true) return
+    yield* walkItems(call, childOf(item, step.value))
+  }
+}
+
+async function statusOf(
+  fs: FileSystem,
+  path: string,
+  options: ExpandOptions,
+): Promise<FileStatus | undefined> {
+  try {
+    return await fs.getFileStatus(path, options)
+  } catch (error) {
+    if (isFsError(error, 'NOT_FOUND') || isFsError(error, 'NOT_A_DIRECTORY')) return undefined
+    throw error
+  }
+}
+
+function globTree(fs: FileSystem, options: ExpandOptions): GlobTree<FileStatus> {
+  return {
+    async *entries(folder) {
+      const path = fs.resolve(folder === '' ? '.' : folder)
+      const status = await statusOf(fs, path, {})
+      if (status?.isDirectory() !== true) return
+      for await (const entry of fs.listStatus(path)) yield { name: entry.name, entry }
+    },
+    find: path => statusOf(fs, fs.resolve(path), options),
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Makes a home folder ready for `up`: creates what is missing, checks what is there, and refuses with one sentence
+ * what it cannot use. It never writes into a folder that is not an installation of ours.
+ */
+import { randomBytes } from 'node:crypto'
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CommandError } from '../exit.ts'
+import { type HomeLayout, SOCKET_PATH_BYTES_MAX, shortRunFolder, socketInHome } from './layout.ts'
+import { writeWhole } from './write-whole.ts'
+
+/** Version of the layout of a home folder. */
+const FORMAT = 1
+
+/** What may lie in a home folder before its first start. */
+const ALLOWED_BEFORE = new Set(['config.json', 'up.lock', 'lost+found', '.DS_Store'])
+
+export interface PreparedHome {
+  readonly socketPath: string
+  /** True at the very first start. */
+  readonly fresh: boolean
+}
+
+/** Creates the folder itself, so that a lock can be put there. Throws CommandError. */
+export function makeHomeFolder(layout: HomeLayout): void {
+  const { home } = layout
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new CommandError(`cannot create the folder ${home} (${reason(error)}): ${CHOOSE}`)
+  }
+  const owner = lstatSync(`${home}/.`).uid
+  const me = process.getuid?.() ?? owner
+  if (owner !== me) {
+    throw new CommandError(`${home} belongs to another user (uid ${owner}, you are ${me}): ${CHOOSE}`)
+  }
+  try {
+    accessSync(home, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new CommandError(`cannot write to ${home} (${reason(error)}): make it writable, or ${CHOOSE}`)
+  }
+}
+
+/** Checks the format and makes folders and the token. Call it while holding the lock. Throws CommandError. */
+export function prepareHome(layout: HomeLayout): PreparedHome {
+  try {
+    const fresh = checkFormat(layout)
+    for (const folder of [layout.runFolder, layout.secretsFolder]) privateFolder(folder)
+    mkdirSync(layout.logsFolder, { recursive: true, mode: 0o700 })
+    ensureToken(layout.tokenFile)
+    return { socketPath: socketPath(layout), fresh }
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    throw new CommandError(`cannot prepare ${layout.home} (${reason(error)}): make it writable, or ${CHOOSE}`)
+  }
+}
+
+const CHOOSE = 'choose another one with --home DIR'
+
+/** True when the home is new and was stamped now. */
+function checkFormat(layout: HomeLayout): boolean {
+  const text = readIfThere(layout.formatFile)
+  if (text === undefined) {
+    const others = readdirSync(layout.home).filter(name => !ALLOWED_BEFORE.has(name))
+    if (others.length > 0) {
+      const names = others.slice(0, 3).join(', ')
+      throw new CommandError(
+        `${layout.home} is not a home of Hopbine but holds other files (${names}): give an empty folder with --home DIR`,
+      )
+    }
+    writeWhole(layout.formatFile, `${JSON.stringify({ format: FORMAT })}\n`)
+    return true
+  }
+  const format = formatIn(text, layout.formatFile)
+  if (format > FORMAT) {
+    throw new CommandError(
+      `${layout.home} was written by a newer Hopbine (format ${format}, this one knows ${FORMAT}): upgrade Hopbine`,
+    )
+  }
+  return false
+}
+
+function formatIn(text: string, path: string): number {
+  const value = parseJson(text)
+  const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined
+  if (typeof format === 'number' && Number.isInteger(format) && format >= 1) return format
+  throw new CommandError(
+    `${path} is damaged: put back {"format": ${FORMAT}} if the home is yours, or give another one with --home DIR`,
+  )
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function privateFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const stat = lstatSync(folder)
+  const owner = process.getuid?.() ?? stat.uid
+  if (!stat.isDirectory() || stat.uid !== owner) {
+    throw new CommandError(`${folder} is not a folder of yours: remove it, then start again`)
+  }
+  if ((stat.mode & 0o077) !== 0) chmodSync(folder, 0o700)
+}
+
+function ensureToken(path: string): void {
+  const token = readIfThere(path)
+  if (token === undefined) return writeWhole(path, `${randomBytes(32).toString('hex')}\n`, 0o600)
+  if (!/^[0-9a-f]{64}$/.test(token.trim())) {
+    throw new CommandError(`${path} is damaged: remove it, and the next start makes a new one`)
+  }
+  chmodSync(path, 0o600)
+}
+
+/** In the home where its path is short enough, else in a short private folder. */
+function socketPath(layout: HomeLayout): string {
+  const inHome = socketInHome(layout)
+  if (inHome !== undefined) return inHome
+  const folder = shortRunFolder(layout)
+  const path = join(folder, 'namenode.sock')
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
+    throw new CommandError(
+      `no room for a Unix socket: ${layout.home} and TMPDIR are both longer than a socket's path may be: choose a shorter --home DIR`,
+    )
+  }
+  privateFolder(folder)
+  return path
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** What the system said, without the call and the path that Node adds. */
+function reason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return /^[A-Z0-9]+: ([^,]+)/.exec(message)?.[1] ?? message
+}

@@ -1,0 +1,26 @@
+/** Options that several commands share, so that they mean and say the same everywhere. */
+import type { OptionRow } from './row.ts'
+
+export const homeOption = {
+  name: 'home',
+  type: 'text',
+  value: 'DIR',
+  defaultNote: '~/.hopbine',
+  sentence: 'The folder that holds everything of an installation.',
+  setting: true,
+} as const satisfies OptionRow
+
+export const jsonOption = {
+  name: 'json',
+  type: 'flag',
+  sentence: 'Print JSON, one value a line, instead of text for people.',
+} as const satisfies OptionRow
+
+export const logLevelOption = {
+  name: 'log-level',
+  type: 'choice',
+  choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+  default: 'info',
+  sentence: 'How much a role writes to its log.',
+  setting: true,
+} as const satisfies OptionRow

@@ -1,0 +1,36 @@
+/**
+ * What a person is told about an error: one sentence for what can happen in the life of a system, nothing for a
+ * defect of ours, which keeps its stack.
+ */
+import { FsError } from '@hopbine/common/base/errors.ts'
+import { CommandError } from '../exit.ts'
+
+/** Undefined for an error that nobody foresaw. */
+export function sentenceOf(error: unknown): string | undefined {
+  if (error instanceof CommandError || error instanceof FsError) return error.message
+  if (!(error instanceof Error)) return undefined
+  const { code, path } = error as NodeJS.ErrnoException
+  const words = code === undefined ? undefined : SYSTEM_WORDS[code]
+  if (words === undefined) return undefined
+  return path === undefined ? `${words} (${error.message})` : `${path}: ${words}`
+}
+
+/** Failures of the operating system that a user can mend. */
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the filesystem is read-only',
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  ENOENT: 'no such file or directory',
+  EEXIST: 'the name is taken',
+  ENOTDIR: 'a part of the path is not a directory',
+  EISDIR: 'is a directory',
+  ENOTEMPTY: 'the directory is not empty',
+  ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many open files: raise the limit with `ulimit -n`',
+  ENFILE: 'the machine has too many open files',
+  EADDRINUSE: 'the port is taken: choose another one',
+  EADDRNOTAVAIL: 'this machine has no such address',
+}
