@@ -74,6 +74,11 @@ export class BlockAppender {
     await this.#drain()
   }
 
+  /** Resolves when everything appended is at every member and listed in `extents`. */
+  async flush(): Promise<void> {
+    await this.#settle(open => open.sink.flush())
+  }
+
   /** Resolves when everything appended is on disk at every member and listed in `extents`. */
   async sync(): Promise<void> {
     await this.#settle(open => open.sink.sync())

@@ -7,15 +7,25 @@ import { isFsError } from '@hopbine/common/base/errors.ts'
 import * as metadata from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { HelloResponse } from '@hopbine/common/protocol/session.ts'
-import type { ContentSummary, FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import type { ChangeEvent, ContentSummary, FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { BlockPool } from '../blocks/block-pool.ts'
+import { blockLocations } from './block-locations.ts'
+import { followChanges } from './changes.ts'
+import { FileHandle } from './file-handle.ts'
+import { FileMap } from './file-map.ts'
 import { connectSession } from './find-server.ts'
+import { glob } from './glob.ts'
 import { LeaseRenewer } from './lease-renewer.ts'
 import { listStatus } from './list.ts'
 import type * as Options from './options.ts'
 import { homeOf, resolvePath } from './paths.ts'
+import { checkRange } from './random-writer.ts'
+import { FileReadStream } from './read-stream.ts'
+import { SequentialWriter } from './sequential-writer.ts'
 import type { Session } from './session.ts'
 import { FileStatus, type Time, timeOfMilliseconds } from './status.ts'
+import { readWhole, writeWhole } from './whole-file.ts'
+import { FileWriteStream } from './write-stream.ts'
 
 const DIRECTORY_MODE = 0o777
 const UMASK = 0o022
@@ -118,6 +128,75 @@ export class FileSystem {
   /** Exact totals of everything below a path, at a cost that does not follow the size of the tree. */
   async getContentSummary(path: string, options: Options.CallOptions = {}): Promise<ContentSummary> {
     return this.call(metadata.summary, { path: this.resolve(path) }, options)
+  }
+
+  /** Everything that a pattern with Hadoop's `* ? [] {} \\` matches. */
+  glob(pattern: string, options: Options.CallOptions = {}): AsyncGenerator<FileStatus> {
+    const absolute = pattern.startsWith('/') ? pattern : `${this.homeDirectory}/${pattern}`
+    return glob(this, absolute, options)
+  }
+
+  /** Opens a file, or a range of it, as a stream with bounded read-ahead. */
+  async open(path: string, options: Options.OpenOptions = {}): Promise<FileReadStream> {
+    const { start = 0, end = Number.MAX_SAFE_INTEGER, signal } = options
+    checkRange(start, 0)
+    const absolute = this.resolve(path)
+    const map = await FileMap.open(this.#session, absolute, start, options)
+    const status = new FileStatus(absolute, map.status)
+    const range = { start, end: Math.min(end, status.size) }
+    return new FileReadStream({ session: this.#session, map }, status, range, signal)
+  }
+
+  /**
+   * A stream that makes a new file. A small one is made by one call at the end, and only then is ALREADY_EXISTS said;
+   * a stream that is destroyed leaves nothing behind.
+   */
+  async create(path: string, options: Options.CreateOptions = {}): Promise<FileWriteStream> {
+    const writer = SequentialWriter.create(this.#session, this.resolve(path), options)
+    return new FileWriteStream(writer, options.signal)
+  }
+
+  /** A stream that goes on at the end of a file. LEASE_CONFLICT while another writes it. */
+  async append(path: string, options: Options.CallOptions = {}): Promise<FileWriteStream> {
+    const writer = await SequentialWriter.append(this.#session, this.resolve(path), options)
+    return new FileWriteStream(writer, options.signal)
+  }
+
+  /** Opens a file for reads, and with `write` or `create` for writes, at any position. */
+  async openFile(path: string, options: Options.OpenFileOptions = {}): Promise<FileHandle> {
+    return FileHandle.open(this.#session, this.resolve(path), options)
+  }
+
+  /** The whole content. INVALID_ARGUMENT for a file that no buffer can hold; `open` reads those. */
+  async readFile(path: string, options: Options.CallOptions = {}): Promise<Buffer> {
+    return readWhole(this.#session, this.resolve(path), options)
+  }
+
+  /** Makes a file of these bytes, or of this text as UTF-8: whole, or not at all. */
+  async writeFile(
+    path: string,
+    content: Uint8Array | string,
+    options: Options.CreateOptions = {},
+  ): Promise<FileStatus> {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content
+    return writeWhole(SequentialWriter.create(this.#session, this.resolve(path), options), bytes)
+  }
+
+  /** Where the parts of a file are, in order; inline files and holes have no place. */
+  async getFileBlockLocations(
+    path: string,
+    range: { readonly start?: number; readonly end?: number } = {},
+    options: Options.CallOptions = {},
+  ): Promise<Options.BlockLocation[]> {
+    const { start = 0, end = Number.MAX_SAFE_INTEGER } = range
+    checkRange(start, 0)
+    const map = await FileMap.open(this.#session, this.resolve(path), start, options)
+    return blockLocations(map, start, end, options)
+  }
+
+  /** What is committed from a log index on, and then what will be; it ends when it is left. Superusers only. */
+  changes(options: Options.ChangesOptions): AsyncGenerator<ChangeEvent> {
+    return followChanges(this.#session, options)
   }
 
   /** Sets the permission bits, 0 … 0o7777. Owner or superuser only. */

@@ -11,10 +11,13 @@ import {
   commitExtents,
   complete,
   create,
+  truncate,
 } from '@hopbine/common/protocol/metadata.ts'
 import type { RequestOf } from '@hopbine/common/protocol/method.ts'
-import type { FileStatus, LocatedBlock } from '@hopbine/common/protocol/types.ts'
+import type { Extent, FileStatus, LocatedBlock } from '@hopbine/common/protocol/types.ts'
+import { checkAbort } from './abort.ts'
 import type { ExtentList } from './extents.ts'
+import { inodePath } from './paths.ts'
 import type { Session } from './session.ts'
 
 export interface LeaseCall {
@@ -43,19 +46,27 @@ export class LeasedFile {
   }
 
   /** Makes a file, empty and open. */
-  static async create(
-    session: Session,
-    request: RequestOf<typeof create>,
-    call: LeaseCall,
-  ): Promise<LeasedFile> {
-    const { status } = await session.rpc.call(create, request, call)
-    return new LeasedFile(session, status)
+  static create(session: Session, request: RequestOf<typeof create>, call: LeaseCall): Promise<LeasedFile> {
+    return LeasedFile.#take(session, call, () => session.rpc.call(create, request))
   }
 
   /** Takes the lease of an existing file. */
-  static async append(session: Session, path: string, call: LeaseCall): Promise<LeasedFile> {
-    const { status } = await session.rpc.call(append, { path }, call)
-    return new LeasedFile(session, status)
+  static append(session: Session, path: string, call: LeaseCall): Promise<LeasedFile> {
+    return LeasedFile.#take(session, call, () => session.rpc.call(append, { path }))
+  }
+
+  /** Not cut short by an abort: a lease that was taken must be known here, to be given back. */
+  static async #take(
+    session: Session,
+    call: LeaseCall,
+    ask: () => Promise<{ status: FileStatus }>,
+  ): Promise<LeasedFile> {
+    checkAbort(call.signal)
+    const { status } = await ask()
+    const file = new LeasedFile(session, status)
+    if (call.signal?.aborted) await file.abandon()
+    checkAbort(call.signal)
+    return file
   }
 
   /** A new open block, not on the nodes that just failed. */
@@ -66,17 +77,21 @@ export class LeasedFile {
   }
 
   /** Makes the listed ranges part of the file and takes them off the list; the lease stays. */
-  async commit(extents: ExtentList, size: number, call: LeaseCall): Promise<void> {
-    do {
-      await this.#commitBatch(extents, size, call)
-    } while (extents.length > 0)
+  async commit(extents: ExtentList, call: LeaseCall): Promise<void> {
+    while (extents.length > 0) await this.#commitBatch(extents, call)
   }
 
   /** Commits what is listed and gives the lease back. */
-  async complete(extents: ExtentList, size: number, call: LeaseCall): Promise<FileStatus> {
-    while (extents.length > EXTENTS_PER_COMMIT_MAX) await this.#commitBatch(extents, size, call)
+  async complete(extents: ExtentList, call: LeaseCall): Promise<FileStatus> {
+    while (extents.length > EXTENTS_PER_COMMIT_MAX) await this.#commitBatch(extents, call)
     const batch = extents.take(EXTENTS_PER_COMMIT_MAX)
-    return this.#complete({ inodeId: this.inodeId, extents: batch, size }, call)
+    return this.#complete({ inodeId: this.inodeId, extents: batch, size: this.#sizeWith(batch) }, call)
+  }
+
+  /** Cuts the file or grows it by a hole; the lease stays. */
+  async truncate(size: number, call: LeaseCall): Promise<void> {
+    const { status } = await this.#session.rpc.call(truncate, { path: inodePath(this.inodeId), size }, call)
+    this.status = status
   }
 
   /** Makes `inline` the whole content and gives the lease back. */
@@ -101,12 +116,9 @@ export class LeasedFile {
     return status
   }
 
-  async #commitBatch(extents: ExtentList, size: number, call: LeaseCall): Promise<void> {
+  async #commitBatch(extents: ExtentList, call: LeaseCall): Promise<void> {
     const batch = extents.take(EXTENTS_PER_COMMIT_MAX)
-    const last = batch.at(-1)
-    // Until the last batch the file ends where its committed bytes do, so that no hole shows in between.
-    const reached = Math.max(this.status.size, last === undefined ? 0 : last.offset + last.length)
-    const request = { inodeId: this.inodeId, extents: batch, size: extents.length === 0 ? size : reached }
+    const request = { inodeId: this.inodeId, extents: batch, size: this.#sizeWith(batch) }
     try {
       const { status } = await this.#session.rpc.call(commitExtents, request, call)
       this.status = status
@@ -114,5 +126,11 @@ export class LeasedFile {
       extents.restore(batch)
       throw error
     }
+  }
+
+  /** The file's size once the batch, which is sorted, is part of it. */
+  #sizeWith(batch: readonly Extent[]): number {
+    const last = batch.at(-1)
+    return Math.max(this.status.size, last === undefined ? 0 : last.offset + last.length)
   }
 }

@@ -33,7 +33,7 @@ export interface MkdirOptions extends CallOptions {
 }
 
 export interface CreateOptions extends CallOptions {
-  /** Replace a file of that name; otherwise ALREADY_EXISTS. Default true for `writeFile`, false elsewhere. */
+  /** Replace a file of that name. Default false: ALREADY_EXISTS. */
   readonly overwrite?: boolean
   /** Make missing directories above. Default true. */
   readonly createParents?: boolean
@@ -57,8 +57,10 @@ export interface OpenOptions extends CallOptions {
 export interface OpenFileOptions extends CreateOptions {
   /** Take the write lease; without it the handle reads only. Default false. */
   readonly write?: boolean
-  /** Make the file if it is missing (implies `write`). Default false. */
+  /** Make the file if it is missing; implies `write`. Default false. */
   readonly create?: boolean
+  /** With `create`: ALREADY_EXISTS if the file is there. Default false. */
+  readonly exclusive?: boolean
 }
 
 export interface StatusOptions extends CallOptions {

@@ -81,7 +81,7 @@ export async function readInto(
     checkAbort(call.signal)
     const length = Math.max(Math.min(target.length, map.status.size - position), 0)
     if (length === 0) return 0
-    const inlineBytes = map.inline?.copy(target, 0, position, position + length) ?? 0
+    const inlineBytes = copyInline(map, target, position, length)
     try {
       for (let at = position + inlineBytes; at < position + length; ) {
         const window = await map.window(at, call)
@@ -207,6 +207,12 @@ async function fillRead(
 
 function blockOptions(source: Source, blockId: number, offset: number, call: CallOptions): ReadBlockOptions {
   return { signal: call.signal, refresh: () => source.map.relocate(blockId, offset, call) }
+}
+
+/** What of the range lies in the metadata store. */
+function copyInline(map: FileMap, target: Buffer, position: number, length: number): number {
+  if (map.inline === undefined || position >= map.inline.length) return 0
+  return map.inline.copy(target, 0, position, position + length)
 }
 
 /** The member list and capability that came with the extents. */

@@ -170,7 +170,7 @@ export class SequentialWriter {
     }
     const blocks = await this.#intoBlocks()
     await blocks.finish()
-    return (this.#file as LeasedFile).complete(blocks.extents, this.#position, call)
+    return (this.#file as LeasedFile).complete(blocks.extents, call)
   }
 
   /** From here on the content goes into blocks. */
@@ -178,8 +178,7 @@ export class SequentialWriter {
     if (this.#blocks !== undefined) return this.#blocks
     if (this.#file === undefined) {
       const request = this.#request as RequestOf<typeof create>
-      // Not to be aborted: a file that came to be must be known here, to be given up.
-      this.#file = await LeasedFile.create(this.#session, request, {})
+      this.#file = await LeasedFile.create(this.#session, request, { signal: this.#signal })
     }
     const blocks = new BlockAppender(this.#session.blocks, this.#file, this.#signal)
     this.#blocks = blocks
@@ -190,9 +189,7 @@ export class SequentialWriter {
   }
 
   async #commit(blocks: BlockAppender): Promise<void> {
-    if (blocks.extents.length === 0) return
-    const size = Math.max((this.#file as LeasedFile).status.size, blocks.extents.end)
-    await (this.#file as LeasedFile).commit(blocks.extents, size, { signal: this.#signal })
+    await (this.#file as LeasedFile).commit(blocks.extents, { signal: this.#signal })
   }
 
   #check(): void {

@@ -1,0 +1,320 @@
+/**
+ * Writes a file anywhere, as one holder of its lease. Small files stay in memory and go to the namenode whole. Of larger
+ * ones, written bytes gather in memory up to a bound and go, sorted by their place in the file, to the end of one open
+ * block; so scattered writes become long stretches that read well. It reads its own writes. Calls may overlap.
+ */
+import { FsError } from '@hopbine/common/base/errors.ts'
+import { FILE_BYTES_MAX, INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import { FLAG, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import { BlockAppender } from './block-appender.ts'
+import { DirtyRanges } from './dirty-ranges.ts'
+import { ExtentList } from './extents.ts'
+import { FileMap } from './file-map.ts'
+import { LeasedFile } from './leased-file.ts'
+import type { CallOptions } from './options.ts'
+import { inodePath } from './paths.ts'
+import { readInto } from './read-range.ts'
+import { readInline } from './sequential-writer.ts'
+import { Serial } from './serial.ts'
+import type { Session } from './session.ts'
+import { SmallContent } from './small-content.ts'
+
+/** Bytes gathered before they go to the block; as many again may be on their way. */
+const DIRTY_BYTES_MAX = 16 * 1024 * 1024
+/** The same where they are one range, which gathering longer would not make better. */
+const DIRTY_RANGE_BYTES_MAX = 4 * 1024 * 1024
+/** Pieces gathered before they go to the block. */
+const DIRTY_COUNT_MAX = 16_384
+/** Ranges that wait for a commit before one is made without being asked for. */
+const UNCOMMITTED_MAX = 1024
+
+export class RandomWriter {
+  readonly inodeId: number
+  readonly #session: Session
+  readonly #stop = new AbortController()
+  /** Everything that changes blocks, extents or the lease. */
+  readonly #serial = new Serial()
+  /** Undefined after a small file was synced, until it is written again. */
+  #lease: LeasedFile | undefined
+  /** Attributes as of the newest answer. */
+  #status: WireStatus
+  /** The whole content while the file is small. */
+  #small: SmallContent | undefined
+  #size: number
+  #dirty = new DirtyRanges()
+  /** Taken out of `#dirty` and on the way to the block; not changed any more. */
+  #flushing: DirtyRanges | undefined
+  #background: Promise<void> | undefined
+  #blocks: BlockAppender | undefined
+  #map: FileMap | undefined
+  #isOver = false
+
+  private constructor(session: Session, lease: LeasedFile) {
+    this.#session = session
+    this.#lease = lease
+    this.#status = lease.status
+    this.#size = lease.status.size
+    this.inodeId = lease.inodeId
+  }
+
+  /** Goes on from the content that the leased file has. */
+  static async open(session: Session, lease: LeasedFile, call: CallOptions): Promise<RandomWriter> {
+    const writer = new RandomWriter(session, lease)
+    try {
+      await writer.#load(call)
+      return writer
+    } catch (error) {
+      await lease.abandon()
+      throw error
+    }
+  }
+
+  /** Bytes of the file with everything written. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Attributes as of the newest answer; what is not committed does not show. */
+  get status(): WireStatus {
+    return this.#lease?.status ?? this.#status
+  }
+
+  /** Resolves when the bytes are taken over; the caller may then reuse its memory. */
+  async write(bytes: Uint8Array, position: number, call: CallOptions): Promise<void> {
+    this.#check()
+    checkRange(position, bytes.length)
+    if (this.#lease === undefined) await this.#serial.run(() => this.#leaseAgain(call))
+    if (bytes.length === 0) return
+    const end = position + bytes.length
+    if (this.#small?.fits(end)) {
+      this.#small.write(position, bytes)
+    } else {
+      this.#leaveSmall()
+      this.#dirty.write(position, bytes)
+    }
+    this.#size = Math.max(this.#size, end)
+    if (this.#isFull()) await this.#flushInBackground()
+  }
+
+  /** Fills `target` from `position` on, also with what was just written; returns how many bytes there were. */
+  async read(target: Buffer, position: number, call: CallOptions): Promise<number> {
+    this.#check()
+    checkRange(position, target.length)
+    const length = Math.max(Math.min(target.length, this.#size - position), 0)
+    const wanted = target.subarray(0, length)
+    if (length === 0) return 0
+    if (this.#small !== undefined) return this.#small.bytes.copy(wanted, 0, position)
+    if (this.#dirty.covers(position, length)) {
+      this.#dirty.readInto(wanted, position)
+      return length
+    }
+    // Held fast here, since what is on its way now may have arrived before the blocks are read.
+    const layers = [this.#flushing, this.#dirty]
+    if (this.#blocks?.extents.touches(position, length)) await this.#serial.run(() => this.#commit())
+    const found = await readInto(await this.#source(position, call), wanted, position, call)
+    wanted.fill(0, found)
+    for (const layer of [...layers, this.#flushing, this.#dirty]) layer?.readInto(wanted, position)
+    return length
+  }
+
+  /** Cuts the file or grows it by a hole. */
+  async truncate(size: number, call: CallOptions): Promise<void> {
+    this.#check()
+    checkRange(size, 0)
+    if (this.#lease === undefined) await this.#serial.run(() => this.#leaseAgain(call))
+    if (this.#small?.fits(size)) {
+      this.#small.resize(size)
+      this.#size = size
+      return
+    }
+    this.#leaveSmall()
+    this.#dirty.cut(size)
+    this.#size = size
+    await this.#serial.run(() => this.#cut(size))
+  }
+
+  /** Resolves when everything written is on disk at every member and visible to others. */
+  async sync(): Promise<void> {
+    this.#check()
+    await this.#serial.run(() => this.#sync())
+  }
+
+  /** Like `sync`, and gives the lease back. */
+  async close(): Promise<void> {
+    if (this.#isOver) return
+    await this.#serial.run(() => this.#complete())
+    this.#isOver = true
+  }
+
+  /** Gives up what is not synced; a new file that was never synced vanishes. */
+  async abort(): Promise<void> {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#stop.abort()
+    await this.#serial.run(async () => {
+      await this.#blocks?.close()
+      await this.#lease?.abandon()
+    })
+  }
+
+  async #load(call: CallOptions): Promise<void> {
+    const { status } = this.#leased()
+    this.#status = status
+    this.#size = status.size
+    const isInline = (status.flags & FLAG.inline) !== 0
+    if (!isInline && status.size > 0) return
+    const content = isInline ? await readInline(this.#session, status.id, call) : Buffer.alloc(0)
+    if (status.size <= INLINE_BYTES_MAX) this.#small = new SmallContent(content, status.size)
+    else this.#dirty.write(0, content)
+  }
+
+  /** A small file that was synced gave its lease back; it is taken again, and with it what others wrote meanwhile. */
+  async #leaseAgain(call: CallOptions): Promise<void> {
+    if (this.#lease !== undefined) return
+    const known = this.#status
+    this.#lease = await LeasedFile.append(this.#session, inodePath(this.inodeId), { signal: call.signal })
+    const { size, mtime, mtimeNs } = this.#lease.status
+    if (size === known.size && mtime === known.mtime && mtimeNs === known.mtimeNs) return
+    // Content changed on both sides: the later write wins, as it does in the server.
+    if (this.#small === undefined || this.#small.isDirty) return
+    this.#small = undefined
+    await this.#load(call)
+  }
+
+  /** From here on the content goes into blocks. */
+  #leaveSmall(): void {
+    const small = this.#small
+    if (small === undefined) return
+    this.#small = undefined
+    if (small.length > 0) this.#dirty.write(0, small.bytes)
+  }
+
+  #isFull(): boolean {
+    const { bytes, count } = this.#dirty
+    if (bytes >= DIRTY_BYTES_MAX || count >= DIRTY_COUNT_MAX) return true
+    return bytes >= DIRTY_RANGE_BYTES_MAX && this.#dirty.isContiguous
+  }
+
+  /** Starts to flush; waits for the flush before, and throws if that one failed. */
+  async #flushInBackground(): Promise<void> {
+    const previous = this.#background
+    if (previous !== undefined) {
+      await previous.finally(() => {
+        if (this.#background === previous) this.#background = undefined
+      })
+    }
+    if (!this.#isFull() || this.#background !== undefined) return
+    const work = this.#serial.run(() => this.#flush())
+    this.#background = work
+    // The next write, sync or close meets the failure: what was not flushed is still held, and tried again.
+    work.catch(() => undefined)
+  }
+
+  /** Puts one gathering into the block. After a failure the next flush begins with the same one. */
+  async #flush(): Promise<void> {
+    await this.#leaseAgain({})
+    if (this.#flushing === undefined) {
+      if (this.#dirty.count === 0) return
+      this.#flushing = this.#dirty
+      this.#dirty = new DirtyRanges()
+    }
+    const blocks = this.#appender(this.#leased())
+    for (const { offset, bytes } of this.#flushing.pieces()) await blocks.append(offset, bytes)
+    await blocks.flush()
+    this.#flushing = undefined
+    if (blocks.extents.length >= UNCOMMITTED_MAX) await this.#commit()
+  }
+
+  async #flushAll(): Promise<void> {
+    while (this.#flushing !== undefined || this.#dirty.count > 0) await this.#flush()
+  }
+
+  /** Bytes behind `size` may be in blocks or on their way; those in `#dirty` are cut already. */
+  async #cut(size: number): Promise<void> {
+    try {
+      await this.#leaseAgain({})
+      if (this.#flushing !== undefined) await this.#flush()
+      await this.#commit()
+      await this.#leased().truncate(size, {})
+    } catch (error) {
+      this.#size = Math.max(this.#size, this.status.size)
+      throw error
+    } finally {
+      this.#changed()
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const extents = this.#blocks?.extents
+    if (extents === undefined || extents.length === 0) return
+    await this.#leased().commit(extents, {})
+    this.#changed()
+  }
+
+  /** What is known about the place of bytes is out of date. */
+  #changed(): void {
+    this.#status = this.status
+    if (this.#map === undefined) return
+    this.#map.invalidate()
+    this.#map.status = this.status
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#small !== undefined) {
+      if (this.#small.isDirty) await this.#completeSmall(this.#small)
+      return
+    }
+    await this.#flushAll()
+    await this.#blocks?.sync()
+    await this.#commit()
+  }
+
+  async #complete(): Promise<void> {
+    if (this.#small?.isDirty) return this.#completeSmall(this.#small)
+    await this.#flushAll()
+    await this.#blocks?.finish()
+    if (this.#lease === undefined) return
+    this.#status = await this.#lease.complete(this.#blocks?.extents ?? new ExtentList(), {})
+    this.#lease = undefined
+  }
+
+  /** A small file goes to the namenode whole, which ends the lease. */
+  async #completeSmall(small: SmallContent): Promise<void> {
+    await this.#leaseAgain({})
+    const inline = Buffer.from(small.bytes)
+    small.isDirty = false
+    try {
+      this.#status = await this.#leased().completeInline(inline, {})
+      this.#lease = undefined
+    } catch (error) {
+      small.isDirty = true
+      throw error
+    }
+  }
+
+  #appender(lease: LeasedFile): BlockAppender {
+    this.#blocks ??= new BlockAppender(this.#session.blocks, lease, this.#stop.signal)
+    return this.#blocks
+  }
+
+  async #source(position: number, call: CallOptions): Promise<{ session: Session; map: FileMap }> {
+    const path = inodePath(this.inodeId)
+    this.#map ??= await FileMap.open(this.#session, path, position, call)
+    return { session: this.#session, map: this.#map }
+  }
+
+  #leased(): LeasedFile {
+    if (this.#lease !== undefined) return this.#lease
+    throw new FsError('LEASE_LOST', `inode ${this.inodeId} is no longer leased`)
+  }
+
+  #check(): void {
+    if (this.#isOver) throw new FsError('INVALID_ARGUMENT', 'the file is closed')
+  }
+}
+
+/** Throws INVALID_ARGUMENT unless a file can have bytes there. */
+export function checkRange(position: number, length: number): void {
+  if (Number.isSafeInteger(position) && position >= 0 && position + length <= FILE_BYTES_MAX) return
+  throw new FsError('INVALID_ARGUMENT', `${length} bytes at ${position} lie outside of any file`)
+}
