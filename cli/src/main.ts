@@ -2,7 +2,7 @@
  * The `hopbine` command: finds the command named on the command line, loads that one only, runs it, and turns its
  * end into an exit code and at most one sentence. It holds no command itself.
  */
-import { COMMANDS } from './commands/table.ts'
+import { COMMANDS, type CommandRow, GROUPS } from './commands/table.ts'
 import { CommandError, EXIT, UsageError } from './exit.ts'
 import type { Command } from './options/command.ts'
 
@@ -18,10 +18,37 @@ async function main(args: readonly string[]): Promise<number> {
   if (name === '--version' || name === '-V') return printVersion()
   if (name === '--help' || name === '-h' || name === 'help') return printGeneralHelp(rest[0])
   if (name === 'fs' || name === 'dfs') return (await import('./fs/shell.ts')).runShell(rest)
-  const row = COMMANDS.find(candidate => candidate.name === name)
-  if (row === undefined) return unknown(name)
-  const { command } = await row.load()
-  return runCommand(command, rest)
+  if (name === 'admin') return admin(rest)
+  return find(COMMANDS, name, rest, '')
+}
+
+async function admin(words: readonly string[]): Promise<number> {
+  const { ADMIN_COMMANDS } = await import('./commands/admin.ts')
+  const [name, ...rest] = words
+  if (name === undefined) throw new UsageError('a command is missing; hopbine admin --help lists them')
+  if (name === '--help' || name === '-h' || name === 'help') {
+    return printOverview('Usage: hopbine admin COMMAND [OPTIONS]', ADMIN_COMMANDS, [
+      'hopbine admin COMMAND --help says more.',
+    ])
+  }
+  return find(ADMIN_COMMANDS, name, rest, 'admin ')
+}
+
+/** Loads and runs the command of that name, or says what was probably meant. */
+async function find(
+  rows: readonly CommandRow[],
+  name: string,
+  rest: readonly string[],
+  prefix: string,
+): Promise<number> {
+  const row = rows.find(candidate => candidate.name === name)
+  if (row !== undefined) return runCommand((await row.load()).command, rest)
+  const { nearest } = await import('./options/nearest.ts')
+  const groups = prefix === '' ? Object.keys(GROUPS) : []
+  const close = nearest(name, [...groups, ...rows.map(candidate => candidate.name)])
+  const hint =
+    close === undefined ? `hopbine ${prefix}--help lists them` : `did you mean \`hopbine ${prefix}${close}\`?`
+  throw new UsageError(`there is no command ${JSON.stringify(prefix + name)}; ${hint}`)
 }
 
 async function runCommand(command: Command, args: readonly string[]): Promise<number> {
@@ -42,17 +69,19 @@ async function printVersion(): Promise<number> {
 
 async function printGeneralHelp(about: string | undefined): Promise<number> {
   if (about !== undefined) return main([about, '--help'])
-  const { columns } = await import('./options/help.ts')
-  const rows = COMMANDS.map(({ name, sentence }) => [name, sentence] as const)
-  process.stdout.write(`${[GENERAL_HELP_HEAD, '', ...columns(rows), '', ...GENERAL_HELP_TAIL].join('\n')}\n`)
-  return EXIT.ok
+  const groups = Object.entries(GROUPS).map(([name, sentence]) => ({ name, sentence }))
+  return printOverview(GENERAL_HELP_HEAD, [...groups, ...COMMANDS], GENERAL_HELP_TAIL)
 }
 
-async function unknown(name: string): Promise<never> {
-  const { nearest } = await import('./options/nearest.ts')
-  const close = nearest(name, ['fs', ...COMMANDS.map(row => row.name)])
-  const hint = close === undefined ? 'hopbine --help lists them' : `did you mean \`hopbine ${close}\`?`
-  throw new UsageError(`there is no command ${JSON.stringify(name)}; ${hint}`)
+async function printOverview(
+  head: string,
+  rows: ReadonlyArray<{ readonly name: string; readonly sentence: string }>,
+  tail: readonly string[],
+): Promise<number> {
+  const { columns } = await import('./options/help.ts')
+  const lines = columns(rows.map(({ name, sentence }) => [name, sentence] as const))
+  process.stdout.write(`${[head, '', ...lines, '', ...tail].join('\n')}\n`)
+  return EXIT.ok
 }
 
 /** The exit code for an error, after telling the person. */

@@ -23,4 +23,15 @@ export const COMMANDS: readonly CommandRow[] = [
     sentence: 'Start one datanode.',
     load: () => import('./datanode.ts'),
   },
+  {
+    name: 'doctor',
+    sentence: 'Say what is wrong with an installation and what to do about it.',
+    load: () => import('./doctor.ts'),
+  },
 ]
+
+/** Commands that hold further commands, by the words for the overview. */
+export const GROUPS = {
+  fs: "Work with files, in the words of Hadoop's shell: hopbine fs -ls /",
+  admin: 'Look after an installation: hopbine admin status',
+} as const

@@ -93,7 +93,8 @@ t.test('byte counts of quotas take a unit', async t => {
   t.equal(parseBytes('10'), 10)
   t.equal(parseBytes('2k'), 2048)
   t.equal(parseBytes('3G'), 3 * 1024 ** 3)
-  for (const text of ['', '-1', '1.5g', 'g', '99999999p']) t.throws(() => parseBytes(text), { name: 'UsageError', exitCode: 255 })
+  for (const text of ['', '-1', '1.5g', 'g', '99999999p'])
+    t.throws(() => parseBytes(text), { name: 'UsageError', exitCode: 255 })
 })
 
 t.test('names of trash checkpoints carry their time', async t => {

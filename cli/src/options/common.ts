@@ -19,6 +19,7 @@ export const jsonOption = {
 export const logLevelOption = {
   name: 'log-level',
   type: 'choice',
+  value: 'LEVEL',
   choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
   default: 'info',
   sentence: 'How much a role writes to its log.',

@@ -35,6 +35,7 @@ export function optionHead(row: OptionRow): string {
 
 function optionText(row: OptionRow): string {
   const facts = [
+    row.choices?.join(', '),
     row.unit,
     row.default === undefined ? row.defaultNote && `default ${row.defaultNote}` : `default ${row.default}`,
     row.setting === true ? variableOf(row) : undefined,
