@@ -28,6 +28,7 @@ const NAMENODE_FOLDERS: Readonly<Record<string, FolderRule>> = {
       'namenode/src/log/',
       'namenode/src/operations/registry.ts',
       'namenode/src/operations/operation.ts',
+      'namenode/src/operations/internal.ts',
       'common/src/',
     ],
   },

@@ -6,8 +6,8 @@
  *
  * All little-endian. A connection serves one request at a time; its answers carry the request's number.
  *
- *   write → ready; then any of packet (answered by ack when it is written, several at once), sync → synced,
- *           seal → sealed, and end → ended, which frees the connection
+ *   write → ready; then any of packet (answered by ack when it is written, several at once) and sync → synced; and
+ *           at last seal → sealed or end → ended, which frees the connection
  *   read  → data …, the last one flagged
  *   stat  → statAnswer        list → listAnswer
  *

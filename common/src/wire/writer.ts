@@ -35,13 +35,9 @@ export class Writer {
     return Buffer.from(this.#buffer.subarray(start, this.#position))
   }
 
-  /** What was written, without a copy; the writer starts on a new buffer. */
-  take(): Buffer {
-    const taken = this.#buffer.subarray(0, this.#position)
-    this.#buffer = Buffer.allocUnsafeSlow(START_BYTES)
-    this.#view = viewOf(this.#buffer)
-    this.#position = 0
-    return taken
+  /** What was written, without a copy; valid until the next write or reset. */
+  view(): Buffer {
+    return this.#buffer.subarray(0, this.#position)
   }
 
   u8(value: number): void {

@@ -1,0 +1,97 @@
+/**
+ * What files consist of: taking written extents in (a later write wins, so the list never overlaps), cutting,
+ * and letting go of blocks that nothing points into any more.
+ */
+import { FsError } from '@hopbine/common/base/errors.ts'
+import { FILE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import type { Extent } from '@hopbine/common/protocol/types.ts'
+import { ENTRY_FLAG } from '../store/schema.ts'
+import type { ExtentRow } from '../store/tables/content-table.ts'
+import type { EntryRow } from '../store/tables/entry-table.ts'
+import type { CommandContext, Tx } from '../store/tx.ts'
+
+/** Old extents looked at in one query while a new one is laid over them. */
+const OVERLAP_PAGE = 256
+/** Blocks let go in one step of finishing a file; what is left goes with the next step or with reclaim. */
+const UNUSED_PAGE = 1024
+
+/** Throws unless each extent is well formed and lies in a block of this file. Nothing is written. */
+export function checkExtents(tx: Tx, row: EntryRow, extents: readonly Extent[], size: number): void {
+  if (size < 0 || size > FILE_BYTES_MAX) throw new FsError('INVALID_ARGUMENT', `size ${size} is out of range`)
+  for (const { offset, length, blockId, blockOffset } of extents) {
+    if (offset < 0 || length <= 0 || blockOffset < 0 || offset + length > size) {
+      throw new FsError(
+        'INVALID_ARGUMENT',
+        `extent ${offset}+${length} is not within a file of ${size} bytes`,
+      )
+    }
+    if (tx.blocks.get(blockId)?.inodeId !== row.id) {
+      throw new FsError('INVALID_ARGUMENT', `block ${blockId} does not belong to inode ${row.id}`)
+    }
+  }
+}
+
+/** Lays extents over what the file has, in the order given. */
+export function layExtents(tx: Tx, inodeId: number, extents: readonly Extent[]): void {
+  for (const extent of extents) {
+    clearRange(tx, inodeId, extent.offset, extent.offset + extent.length)
+    tx.blocks.addLive(extent.blockId, extent.length, extent.blockOffset + extent.length)
+    if (!grewLast(tx, inodeId, extent)) tx.extents.insert(inodeId, { ...extent })
+  }
+}
+
+/** Cuts everything from `size` on. */
+export function cutExtents(tx: Tx, inodeId: number, size: number): void {
+  clearRange(tx, inodeId, size, Number.MAX_SAFE_INTEGER)
+}
+
+/** Turns blocks of the file that no extent points into into tombstones. */
+export function releaseUnusedBlocks(tx: Tx, context: CommandContext, inodeId: number): void {
+  for (const blockId of tx.blocks.unused(inodeId, UNUSED_PAGE)) {
+    tx.blocks.delete(blockId)
+    tx.tombstones.insert(blockId, context.seconds)
+  }
+}
+
+/** The bytes live outside the metadata store from now on. */
+export function leaveInline(tx: Tx, row: EntryRow): void {
+  if ((row.flags & ENTRY_FLAG.inline) === 0) return
+  tx.inline.delete(row.id)
+  row.flags &= ~ENTRY_FLAG.inline
+}
+
+/** Removes `[start, end)` from the file: extents inside go, those across the borders are trimmed or split. */
+function clearRange(tx: Tx, inodeId: number, start: number, end: number): void {
+  for (;;) {
+    const overlapping = tx.extents.overlapping(inodeId, start, end, OVERLAP_PAGE)
+    for (const old of overlapping) clearExtent(tx, inodeId, old, start, end)
+    if (overlapping.length < OVERLAP_PAGE) return
+  }
+}
+
+function clearExtent(tx: Tx, inodeId: number, old: ExtentRow, start: number, end: number): void {
+  const oldEnd = old.offset + old.length
+  const cutStart = Math.max(old.offset, start)
+  const cutEnd = Math.min(oldEnd, end)
+  tx.blocks.addLive(old.blockId, -(cutEnd - cutStart), 0)
+  if (cutStart > old.offset) tx.extents.resize(inodeId, old.offset, cutStart - old.offset)
+  else tx.extents.delete(inodeId, old.offset)
+  if (cutEnd < oldEnd) {
+    tx.extents.insert(inodeId, {
+      offset: cutEnd,
+      length: oldEnd - cutEnd,
+      blockId: old.blockId,
+      blockOffset: old.blockOffset + (cutEnd - old.offset),
+    })
+  }
+}
+
+/** True if the extent continued the one before it, in the file and in the block, and was merged into it. */
+function grewLast(tx: Tx, inodeId: number, extent: Extent): boolean {
+  const before = tx.extents.before(inodeId, extent.offset)
+  if (before === undefined || before.blockId !== extent.blockId) return false
+  if (before.offset + before.length !== extent.offset) return false
+  if (before.blockOffset + before.length !== extent.blockOffset) return false
+  tx.extents.resize(inodeId, before.offset, before.length + extent.length)
+  return true
+}

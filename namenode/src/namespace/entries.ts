@@ -1,0 +1,220 @@
+/**
+ * Adding, moving and dropping names with everything that goes with it: child counts, totals of every
+ * directory above, times of the parent. Checks are the callers'; what is here only writes.
+ */
+import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
+import { KIND } from '@hopbine/common/protocol/types.ts'
+import { NO_QUOTA } from '../store/directory-table.ts'
+import { ENTRY_FLAG } from '../store/schema.ts'
+import type { EntryRow } from '../store/tables/entry-table.ts'
+import type { CommandContext, Tx } from '../store/tx.ts'
+import { SET_GID } from './permission.ts'
+import type { Target } from './resolve.ts'
+
+export interface NewInode {
+  readonly id: number
+  readonly name: string
+  readonly kind: number
+  readonly mode: number
+  readonly size?: number
+  readonly blockSize?: number
+  readonly replication?: number
+  readonly flags?: number
+  readonly target?: string
+}
+
+/** A row for a new inode: owned by the caller, with the parent's group where that directory says so. */
+export function newRow(tx: Tx, context: CommandContext, parent: number, inode: NewInode): EntryRow {
+  const { seconds, nanos } = context
+  const inherits = ((tx.directories.mode[parent] as number) & SET_GID) !== 0
+  const ownGroup = context.groups[0] ?? context.user
+  const setGid = inherits && inode.kind === KIND.directory ? SET_GID : 0
+  return {
+    parentId: tx.directories.id[parent] as number,
+    name: inode.name,
+    id: inode.id,
+    kind: inode.kind,
+    mode: inode.mode | setGid,
+    ownerId: tx.identities.intern(context.user),
+    groupId: inherits ? (tx.directories.groupId[parent] as number) : tx.identities.intern(ownGroup),
+    size: inode.size ?? 0,
+    atime: seconds,
+    atimeNs: nanos,
+    mtime: seconds,
+    mtimeNs: nanos,
+    ctime: seconds,
+    ctimeNs: nanos,
+    nlink: 1,
+    blockSize: inode.blockSize ?? 0,
+    replication: inode.replication ?? 0,
+    storageClass: 0,
+    flags: inode.flags ?? 0,
+    generation: 1,
+    target: inode.target ?? null,
+  }
+}
+
+/** Adds a name that is free. False, and nothing written, when it is taken. */
+export function addEntry(tx: Tx, context: CommandContext, parent: number, row: EntryRow): boolean {
+  if (!tx.entries.insert(row)) return false
+  const isDirectory = row.kind === KIND.directory
+  if (isDirectory) addDirectory(tx, row)
+  tx.meta.used(row.id)
+  countChild(tx, parent, 1, isDirectory ? 1 : 0)
+  tx.directories.addTotals(
+    parent,
+    isDirectory ? 0 : 1,
+    isDirectory ? 1 : 0,
+    row.size,
+    row.size * row.replication,
+  )
+  touchDirectory(tx, context, parent)
+  return true
+}
+
+function addDirectory(tx: Tx, row: EntryRow): void {
+  tx.directoryRows.insert(row.id, row.mtime, row.mtimeNs)
+  tx.directories.add({
+    ...row,
+    children: 0,
+    subdirectories: 0,
+    files: 0,
+    directories: 0,
+    bytes: 0,
+    diskBytes: 0,
+    nameQuota: NO_QUOTA,
+    spaceQuota: NO_QUOTA,
+  })
+}
+
+/** What a name and everything below it count for in the totals above. */
+export interface Weight {
+  readonly files: number
+  readonly directories: number
+  readonly bytes: number
+  readonly diskBytes: number
+}
+
+export function weightOf(tx: Tx, target: Target): Weight {
+  if (target.row !== undefined) {
+    const { size, replication } = target.row
+    return { files: 1, directories: 0, bytes: size, diskBytes: size * replication }
+  }
+  const { slot } = target
+  return {
+    files: tx.directories.files[slot] as number,
+    directories: (tx.directories.directories[slot] as number) + 1,
+    bytes: tx.directories.bytes[slot] as number,
+    diskBytes: tx.directories.diskBytes[slot] as number,
+  }
+}
+
+export function idOf(tx: Tx, target: Target): number {
+  return target.row === undefined ? (tx.directories.id[target.slot] as number) : target.row.id
+}
+
+export function kindOf(target: Target): number {
+  return target.row === undefined ? KIND.directory : target.row.kind
+}
+
+/** Gives a name (and the tree below it) another place. Both parents get their totals and times. */
+export function moveEntry(
+  tx: Tx,
+  context: CommandContext,
+  target: Target,
+  toParent: number,
+  toName: string,
+): void {
+  const { seconds, nanos } = context
+  const weight = weightOf(tx, target)
+  const isDirectory = target.row === undefined ? 1 : 0
+  tx.entries.move(idOf(tx, target), tx.directories.id[toParent] as number, toName, seconds, nanos)
+  addWeight(tx, target.parent, weight, -1)
+  countChild(tx, target.parent, -1, -isDirectory)
+  touchDirectory(tx, context, target.parent)
+  if (target.row === undefined) {
+    tx.directories.move(target.slot, toParent, toName)
+    touchAccess(tx, context, target.slot)
+  }
+  addWeight(tx, toParent, weight, 1)
+  countChild(tx, toParent, 1, isDirectory)
+  touchDirectory(tx, context, toParent)
+}
+
+/**
+ * Takes a name away at a cost that does not follow what it holds: a tree, or a file with blocks, moves below
+ * the reclaim directory, where a background command takes it apart; anything else goes at once.
+ */
+export function dropEntry(tx: Tx, context: CommandContext, target: Target): void {
+  if (target.row === undefined || holdsBlocks(tx, target.row)) {
+    if (target.row !== undefined) tx.sessions.release(target.row.id)
+    const reclaim = tx.directories.slotOf(RECLAIM_INODE)
+    return moveEntry(tx, context, target, reclaim, String(idOf(tx, target)))
+  }
+  const { row, parent } = target
+  addWeight(tx, parent, weightOf(tx, target), -1)
+  countChild(tx, parent, -1, 0)
+  touchDirectory(tx, context, parent)
+  deleteInode(tx, row)
+}
+
+/**
+ * Deletes the row of an inode that has no blocks and no children, with what hangs on it. Totals are the
+ * caller's.
+ */
+export function deleteInode(tx: Tx, row: EntryRow): void {
+  tx.sessions.release(row.id)
+  if (row.flags & ENTRY_FLAG.inline) tx.inline.delete(row.id)
+  tx.entries.delete(row.parentId, row.name)
+}
+
+/** Counts a weight `sign` times into a directory and everything above it. */
+export function addWeight(tx: Tx, slot: number, weight: Weight, sign: 1 | -1): void {
+  const { files, directories, bytes, diskBytes } = weight
+  tx.directories.addTotals(slot, sign * files, sign * directories, sign * bytes, sign * diskBytes)
+}
+
+/**
+ * Writes a file's new size into its row and the totals above it; the caller has checked the quota and sets
+ * times.
+ */
+export function resizeFile(tx: Tx, row: EntryRow, size: number): void {
+  const delta = size - row.size
+  row.size = size
+  if (delta !== 0) {
+    tx.directories.addTotals(tx.directories.slotOf(row.parentId), 0, 0, delta, delta * row.replication)
+  }
+}
+
+export function countChild(tx: Tx, slot: number, children: number, subdirectories: number): void {
+  const d = tx.directories
+  d.children[slot] = (d.children[slot] as number) + children
+  d.subdirectories[slot] = (d.subdirectories[slot] as number) + subdirectories
+  d.markDirty(slot)
+}
+
+/** Entries of the directory changed. */
+export function touchDirectory(tx: Tx, context: CommandContext, slot: number): void {
+  tx.directories.mtime[slot] = context.seconds
+  tx.directories.mtimeNs[slot] = context.nanos
+  touchAccess(tx, context, slot)
+}
+
+/** Attributes of the directory changed. */
+export function touchAccess(tx: Tx, context: CommandContext, slot: number): void {
+  tx.directories.ctime[slot] = context.seconds
+  tx.directories.ctimeNs[slot] = context.nanos
+  tx.directories.markDirty(slot)
+}
+
+/** The content of a file changed. */
+export function touchContent(context: CommandContext, row: EntryRow): void {
+  row.mtime = context.seconds
+  row.mtimeNs = context.nanos
+  row.ctime = context.seconds
+  row.ctimeNs = context.nanos
+}
+
+function holdsBlocks(tx: Tx, row: EntryRow): boolean {
+  return row.kind === KIND.file && tx.blocks.ofInodeExists(row.id)
+}

@@ -1,0 +1,85 @@
+/** Missing directories on the way to a path, for operations that make them. */
+
+import { assert } from '@hopbine/common/base/assert.ts'
+import { FsError } from '@hopbine/common/base/errors.ts'
+import { ROOT_INODE } from '@hopbine/common/base/ids.ts'
+import { KIND } from '@hopbine/common/protocol/types.ts'
+import type { CommandContext, Tx } from '../store/tx.ts'
+import { addEntry, newRow } from './entries.ts'
+import { checkName, checkPath } from './names.ts'
+import { type Caller, EXECUTE, requireDirectoryAccess } from './permission.ts'
+import { INODE_PREFIX, resolvePlace, resolveTarget } from './resolve.ts'
+
+/**
+ * A directory that is made on the way must be enterable and writable by its owner (as Hadoop's mkdirs does).
+ */
+const PARENT_MODE = 0o300
+
+export interface Missing {
+  /** Slot of the deepest directory that exists on the way. */
+  readonly parent: number
+  /** Directories to make below it, outermost first. */
+  readonly names: readonly string[]
+  /** Last component; '' for the root. */
+  readonly last: string
+}
+
+/** Throws NOT_A_DIRECTORY when something else is in the way. */
+export function missingParents(tx: Tx, caller: Caller, path: string): Missing {
+  checkPath(path)
+  if (path === '/' || path.startsWith(INODE_PREFIX)) {
+    const place = resolvePlace(tx, caller, path)
+    return { parent: place.parent, names: [], last: place.name }
+  }
+  const components = path.slice(1).split('/')
+  components.forEach(checkName)
+  let parent = tx.directories.slotOf(ROOT_INODE)
+  for (let depth = 0; depth < components.length - 1; depth++) {
+    requireDirectoryAccess(tx, caller, parent, EXECUTE)
+    const next = step(tx, caller, parent, components, depth)
+    if (next < 0) return { parent, names: components.slice(depth, -1), last: components.at(-1) as string }
+    parent = next
+  }
+  requireDirectoryAccess(tx, caller, parent, EXECUTE)
+  return { parent, names: [], last: components.at(-1) as string }
+}
+
+/**
+ * Slot of the directory at `components[depth]` below `parent`, through a link if it is one; -1 when nothing
+ * is there.
+ */
+function step(tx: Tx, caller: Caller, parent: number, components: string[], depth: number): number {
+  const name = components[depth] as string
+  const slot = tx.directories.find(parent, name)
+  if (slot >= 0) return slot
+  const row = tx.entries.find(tx.directories.id[parent] as number, name)
+  if (row === undefined) return -1
+  const path = `/${components.slice(0, depth + 1).join('/')}`
+  const target = row.kind === KIND.symlink ? resolveTarget(tx, caller, path, true) : undefined
+  if (target === undefined || target.row !== undefined) {
+    throw new FsError('NOT_A_DIRECTORY', `${path} is not a directory`, { path })
+  }
+  return target.slot
+}
+
+/**
+ * Makes the missing directories with ids from `firstId` on; returns the slot of the last. Checks are done.
+ */
+export function makeParents(
+  tx: Tx,
+  context: CommandContext,
+  missing: Missing,
+  mode: number,
+  firstId: number,
+): number {
+  let { parent } = missing
+  missing.names.forEach((name, depth) => {
+    const inode = { id: firstId + depth, name, kind: KIND.directory, mode: (mode & 0o777) | PARENT_MODE }
+    const row = newRow(tx, context, parent, inode)
+    assert(addEntry(tx, context, parent, row), `${name} was missing`)
+    const { parentId, id, kind } = row
+    tx.changed(context, { what: 'mkdir', inodeId: id, parentId, name, kind })
+    parent = tx.directories.slotOf(id)
+  })
+  return parent
+}

@@ -1,0 +1,51 @@
+/**
+ * chown: owner and group of one inode. Only a superuser gives files away; an owner may choose among his
+ * groups.
+ */
+import { FsError } from '@hopbine/common/base/errors.ts'
+import { chown as method } from '@hopbine/common/protocol/metadata.ts'
+import { KIND } from '@hopbine/common/protocol/types.ts'
+import { rowOf, saveAttributes } from '../namespace/attributes.ts'
+import { type Caller, callerOf, requireOwner, SET_GID, SET_UID } from '../namespace/permission.ts'
+import { resolveTarget } from '../namespace/resolve.ts'
+import { statusOf } from '../namespace/status.ts'
+import type { EntryRow } from '../store/tables/entry-table.ts'
+import type { Tx } from '../store/tx.ts'
+import { plainWrite } from './operation.ts'
+
+/** Users and groups are names of at most so many bytes. */
+const IDENTITY_BYTES_MAX = 255
+
+export const chown = plainWrite(method, (tx, context, { path, owner, group }) => {
+  for (const name of [owner, group]) {
+    if (name === '' || (name !== undefined && Buffer.byteLength(name) > IDENTITY_BYTES_MAX)) {
+      throw new FsError('INVALID_ARGUMENT', `${JSON.stringify(name)} cannot be a user or group`)
+    }
+  }
+  const caller = callerOf(tx, context)
+  const target = resolveTarget(tx, caller, path, true)
+  const row = rowOf(tx, target)
+  requireRight(tx, caller, row, owner, group)
+  if (owner !== undefined) row.ownerId = tx.identities.intern(owner)
+  if (group !== undefined) row.groupId = tx.identities.intern(group)
+  if (!caller.superuser && row.kind !== KIND.directory) row.mode &= ~(SET_UID | SET_GID)
+  saveAttributes(tx, context, target, row, 'chown')
+  return { status: statusOf(tx, target) }
+})
+
+function requireRight(
+  tx: Tx,
+  caller: Caller,
+  row: EntryRow,
+  owner: string | undefined,
+  group: string | undefined,
+): void {
+  if (caller.superuser) return
+  requireOwner(caller, row.ownerId, row.name)
+  if (owner !== undefined && tx.identities.find(owner) !== row.ownerId) {
+    throw new FsError('NOT_PERMITTED', 'only a superuser may give a file to another owner')
+  }
+  if (group !== undefined && !caller.groupIds.includes(tx.identities.find(group) || -1)) {
+    throw new FsError('NOT_PERMITTED', `the caller is not a member of group ${group}`)
+  }
+}

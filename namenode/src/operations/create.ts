@@ -1,0 +1,162 @@
+/**
+ * create: a new file, whole at once when its bytes come along, else open and leased to the caller's session.
+ */
+import { assert } from '@hopbine/common/base/assert.ts'
+import { FsError } from '@hopbine/common/base/errors.ts'
+import {
+  BLOCK_BYTES_DEFAULT,
+  BLOCK_BYTES_MAX,
+  BLOCK_BYTES_MIN,
+  INLINE_BYTES_MAX,
+  REPLICATION_MAX,
+} from '@hopbine/common/base/limits.ts'
+import { IF_EXISTS, create as method } from '@hopbine/common/protocol/metadata.ts'
+import type { RequestOf } from '@hopbine/common/protocol/method.ts'
+import { KIND } from '@hopbine/common/protocol/types.ts'
+import { int, list, record, text } from '@hopbine/common/wire/codec.ts'
+import { addEntry, dropEntry, newRow } from '../namespace/entries.ts'
+import { closeFile, requireTakeable } from '../namespace/lease.ts'
+import { makeParents, missingParents } from '../namespace/parents.ts'
+import {
+  type Caller,
+  callerOf,
+  EXECUTE,
+  requireAccess,
+  requireDirectoryAccess,
+  requireRemovable,
+  WRITE,
+} from '../namespace/permission.ts'
+import { requireRoom } from '../namespace/quota.ts'
+import { lookUp, type Place, resolvePlaceFollowing, type Target } from '../namespace/resolve.ts'
+import { statusOfRow } from '../namespace/status.ts'
+import { ENTRY_FLAG } from '../store/schema.ts'
+import type { EntryRow } from '../store/tables/entry-table.ts'
+import type { CommandContext, Tx } from '../store/tx.ts'
+import { write } from './operation.ts'
+
+type Request = RequestOf<typeof method>
+
+const REPLICATION_DEFAULT = 1
+const DIRECTORY_MODE = 0o755
+
+export const create = write({
+  method,
+  command: record({ request: method.request, firstId: int, silent: list(text) }),
+  prepare(request, context) {
+    const ids = request.createParents ? request.path.split('/').length : 1
+    return { request: withDefaults(request), firstId: context.drawIds(ids), silent: context.silentSessions() }
+  },
+  apply(tx, context, { request, firstId, silent }) {
+    const caller = callerOf(tx, context)
+    if (request.createParents) {
+      const missing = missingParents(tx, caller, request.path)
+      if (missing.names.length > 0) {
+        const row = fileRow(tx, context, request, firstId, missing.parent, missing.last)
+        requireDirectoryAccess(tx, caller, missing.parent, WRITE | EXECUTE)
+        requireRoom(tx, missing.parent, missing.names.length + 1, row.size * row.replication)
+        const parent = makeParents(tx, context, missing, DIRECTORY_MODE, firstId + 1)
+        row.parentId = tx.directories.id[parent] as number
+        return finish(tx, context, parent, row, request)
+      }
+    }
+    const place = resolvePlaceFollowing(tx, caller, request.path)
+    if (place.name === '') throw new FsError('IS_A_DIRECTORY', `${request.path} is a directory`)
+    const row = fileRow(tx, context, request, firstId, place.parent, place.name)
+    replaceExisting(tx, context, caller, place, request, row, silent)
+    return finish(tx, context, place.parent, row, request)
+  },
+})
+
+/** Values that the leader decides, and a bound on each; the same on every replica then. */
+function withDefaults(request: Request): Request {
+  const blockSize = request.blockSize === 0 ? BLOCK_BYTES_DEFAULT : request.blockSize
+  const replication = request.replication === 0 ? REPLICATION_DEFAULT : request.replication
+  if (blockSize < BLOCK_BYTES_MIN || blockSize > BLOCK_BYTES_MAX) {
+    throw new FsError(
+      'INVALID_ARGUMENT',
+      `block size ${blockSize} is not in ${BLOCK_BYTES_MIN}..${BLOCK_BYTES_MAX}`,
+    )
+  }
+  if (replication > REPLICATION_MAX) {
+    throw new FsError('INVALID_ARGUMENT', `replication ${replication} exceeds ${REPLICATION_MAX}`)
+  }
+  if (request.inline !== undefined && request.inline.length > INLINE_BYTES_MAX) {
+    throw new FsError('INVALID_ARGUMENT', `inline data has at most ${INLINE_BYTES_MAX} bytes`)
+  }
+  if (request.ifExists > IF_EXISTS.overwrite) throw new FsError('INVALID_ARGUMENT', 'unknown ifExists')
+  return { ...request, blockSize, replication }
+}
+
+function fileRow(
+  tx: Tx,
+  context: CommandContext,
+  request: Request,
+  id: number,
+  parent: number,
+  name: string,
+): EntryRow {
+  const { inline } = request
+  const whole = inline === undefined ? ENTRY_FLAG.open | ENTRY_FLAG.unborn : 0
+  return newRow(tx, context, parent, {
+    id,
+    name,
+    kind: KIND.file,
+    mode: request.mode & 0o7777,
+    size: inline?.length ?? 0,
+    blockSize: request.blockSize,
+    replication: request.replication,
+    flags: inline !== undefined && inline.length > 0 ? ENTRY_FLAG.inline : whole,
+  })
+}
+
+/**
+ * Checks room and rights; takes an existing file away if the request says so and it is nobody else's to
+ * write.
+ */
+function replaceExisting(
+  tx: Tx,
+  context: CommandContext,
+  caller: Caller,
+  place: Place,
+  request: Request,
+  row: EntryRow,
+  silent: readonly string[],
+): void {
+  const existing = lookUp(tx, place)
+  const disk = row.size * row.replication
+  if (existing === undefined) {
+    requireDirectoryAccess(tx, caller, place.parent, WRITE | EXECUTE)
+    return requireRoom(tx, place.parent, 1, disk)
+  }
+  const old = requireReplaceable(existing, request)
+  requireAccess(caller, old, WRITE)
+  requireRemovable(tx, caller, place.parent, old.ownerId)
+  requireTakeable(tx, old, silent)
+  requireRoom(tx, place.parent, 0, disk - old.size * old.replication)
+  closeFile(tx, context, old)
+  dropEntry(tx, context, existing)
+}
+
+function requireReplaceable(existing: Target, request: Request): EntryRow {
+  const { path } = request
+  if (existing.row === undefined) throw new FsError('IS_A_DIRECTORY', `${path} is a directory`, { path })
+  if (request.ifExists === IF_EXISTS.fail || existing.row.kind !== KIND.file) {
+    throw new FsError('ALREADY_EXISTS', `${path} exists`, { path })
+  }
+  return existing.row
+}
+
+function finish(tx: Tx, context: CommandContext, parent: number, row: EntryRow, request: Request) {
+  assert(addEntry(tx, context, parent, row), `${row.name} was free`)
+  if (row.flags & ENTRY_FLAG.inline) tx.inline.set(row.id, request.inline as Uint8Array)
+  if (row.flags & ENTRY_FLAG.open) tx.sessions.grant(context.clientId, row.id)
+  tx.changed(context, {
+    what: 'create',
+    inodeId: row.id,
+    parentId: row.parentId,
+    name: row.name,
+    kind: row.kind,
+    size: row.size,
+  })
+  return { status: statusOfRow(tx, row) }
+}

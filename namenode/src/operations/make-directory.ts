@@ -1,0 +1,37 @@
+/** What mkdir and mkdirs share: the last step. */
+import { assert } from '@hopbine/common/base/assert.ts'
+import { type FileStatus, KIND } from '@hopbine/common/protocol/types.ts'
+import { addEntry, newRow } from '../namespace/entries.ts'
+import { type Caller, EXECUTE, requireDirectoryAccess, WRITE } from '../namespace/permission.ts'
+import { requireRoom } from '../namespace/quota.ts'
+import type { Place } from '../namespace/resolve.ts'
+import { statusOfDirectory } from '../namespace/status.ts'
+import type { CommandContext, Tx } from '../store/tx.ts'
+
+const PERMISSION_BITS = 0o7777
+
+export function requireRoomForDirectories(tx: Tx, caller: Caller, parent: number, count: number): void {
+  requireDirectoryAccess(tx, caller, parent, WRITE | EXECUTE)
+  requireRoom(tx, parent, count, 0)
+}
+
+/** Makes a directory at a place that is free, after all checks. */
+export function makeDirectory(
+  tx: Tx,
+  context: CommandContext,
+  place: Place,
+  mode: number,
+  id: number,
+): FileStatus {
+  const inode = { id, name: place.name, kind: KIND.directory, mode: mode & PERMISSION_BITS }
+  const row = newRow(tx, context, place.parent, inode)
+  assert(addEntry(tx, context, place.parent, row), `${place.name} was free`)
+  tx.changed(context, {
+    what: 'mkdir',
+    inodeId: id,
+    parentId: row.parentId,
+    name: row.name,
+    kind: row.kind,
+  })
+  return statusOfDirectory(tx, tx.directories.slotOf(id))
+}

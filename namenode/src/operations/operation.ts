@@ -1,0 +1,64 @@
+/**
+ * What a method means. A write is prepared once, on the leader, into a plain command, and applied on every
+ * replica; a read is answered from committed state. `apply` is synchronous and deterministic: it sees the
+ * state, the command and its context, nothing else. It throws one `FsError` before it wrote anything; any
+ * other throw stops the process.
+ */
+import type { Method } from '@hopbine/common/protocol/method.ts'
+import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
+import type { Principal } from '@hopbine/common/rpc/principal.ts'
+import type { Codec } from '@hopbine/common/wire/codec.ts'
+import type { CommandContext, Tx } from '../store/tx.ts'
+
+/** What the leader may look at while it prepares: everything that replicas must not decide for themselves. */
+export interface PrepareContext {
+  /** Committed state, for looking only. */
+  readonly state: Tx
+  readonly principal: Principal
+  /** First of `count` ids that nobody else gets. */
+  drawIds(count: number): number
+  /** Chooses live datanodes for a new block, without those excluded; throws NO_DATANODE. */
+  place(blockId: number, replication: number, exclude: readonly string[]): LocatedBlock
+  /** Sessions with write leases that were silent past the soft limit. */
+  silentSessions(): string[]
+}
+
+export interface QueryContext {
+  readonly principal: Principal
+  /** Where a block can be read, nearest first, with the right to read it. */
+  locate(blockId: number, replication: number): LocatedBlock
+  /** Tombstones set at or before this second may be dropped by datanodes. */
+  droppableSince(): number
+  /** Sums over the live datanodes. */
+  disk(): { readonly capacityBytes: number; readonly freeBytes: number }
+}
+
+export interface WriteOperation<Req = unknown, Cmd = unknown, Res = unknown> {
+  readonly method: Method<Req, Res>
+  /** How the command is written into the log. Only ever gains fields. */
+  readonly command: Codec<Cmd>
+  prepare(request: Req, context: PrepareContext): Cmd
+  apply(tx: Tx, context: CommandContext, command: Cmd): Res
+}
+
+export interface ReadOperation<Req = unknown, Res = unknown> {
+  readonly method: Method<Req, Res>
+  query(tx: Tx, request: Req, context: QueryContext): Res
+}
+
+/** Lets the compiler infer the three types of a write from its row. */
+export function write<Req, Cmd, Res>(operation: WriteOperation<Req, Cmd, Res>): WriteOperation {
+  return operation
+}
+
+export function read<Req, Res>(operation: ReadOperation<Req, Res>): ReadOperation {
+  return operation
+}
+
+/** A write whose command is its request: nothing to decide on the leader. */
+export function plainWrite<Req, Res>(
+  method: Method<Req, Res>,
+  apply: (tx: Tx, context: CommandContext, request: Req) => Res,
+): WriteOperation {
+  return write({ method, command: method.request, prepare: request => request, apply })
+}

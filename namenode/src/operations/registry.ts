@@ -1,0 +1,79 @@
+/** The table of operations. A line here is what makes a method real. */
+import { abandon } from './abandon.ts'
+import { addBlock } from './add-block.ts'
+import { append } from './append.ts'
+import { chmod } from './chmod.ts'
+import { chown } from './chown.ts'
+import { commitExtents } from './commit-extents.ts'
+import { complete } from './complete.ts'
+import { confirmTombstones } from './confirm-tombstones.ts'
+import { contentSummary } from './content-summary.ts'
+import { create } from './create.ts'
+import { fsck } from './fsck.ts'
+import { closeSession, expireSessions, noop, reclaim } from './internal.ts'
+import { list } from './list.ts'
+import { listBlocks } from './list-blocks.ts'
+import { liveBlocks } from './live-blocks.ts'
+import { mkdir } from './mkdir.ts'
+import { mkdirs } from './mkdirs.ts'
+import { open } from './open.ts'
+import type { ReadOperation, WriteOperation } from './operation.ts'
+import { readlink } from './readlink.ts'
+import { recoverLease } from './recover-lease.ts'
+import { registerDatanode } from './register-datanode.ts'
+import { remove } from './remove.ts'
+import { rename } from './rename.ts'
+import { setQuota } from './set-quota.ts'
+import { setReplication } from './set-replication.ts'
+import { stat } from './stat.ts'
+import { statfs } from './statfs.ts'
+import { symlink } from './symlink.ts'
+import { truncate } from './truncate.ts'
+import { utimes } from './utimes.ts'
+
+/** Writes that clients may ask for. */
+const WRITES: readonly WriteOperation[] = [
+  mkdir,
+  mkdirs,
+  create,
+  append,
+  addBlock,
+  commitExtents,
+  complete,
+  abandon,
+  truncate,
+  rename,
+  remove,
+  symlink,
+  chmod,
+  chown,
+  utimes,
+  setReplication,
+  setQuota,
+  recoverLease,
+  registerDatanode,
+  confirmTombstones,
+  fsck,
+]
+
+/** Writes that only the leader itself proposes. */
+const INTERNAL: readonly WriteOperation[] = [noop, reclaim, closeSession, expireSessions]
+
+const READS: readonly ReadOperation[] = [
+  open,
+  stat,
+  statfs,
+  list,
+  readlink,
+  contentSummary,
+  liveBlocks,
+  listBlocks,
+]
+
+const byId = <O extends { readonly method: { readonly id: number } }>(rows: readonly O[]) =>
+  new Map(rows.map(row => [row.method.id, row]))
+
+export const WRITE_OPERATIONS: ReadonlyMap<number, WriteOperation> = byId(WRITES)
+export const READ_OPERATIONS: ReadonlyMap<number, ReadOperation> = byId(READS)
+/** Everything that a log may hold. */
+export const LOGGED_OPERATIONS: ReadonlyMap<number, WriteOperation> = byId([...WRITES, ...INTERNAL])

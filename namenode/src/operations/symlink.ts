@@ -1,0 +1,39 @@
+/** symlink: a name that stands for another path. The target is not looked at. */
+
+import { assert } from '@hopbine/common/base/assert.ts'
+import { FsError } from '@hopbine/common/base/errors.ts'
+import { SYMLINK_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import { symlink as method } from '@hopbine/common/protocol/metadata.ts'
+import { KIND } from '@hopbine/common/protocol/types.ts'
+import { int, record } from '@hopbine/common/wire/codec.ts'
+import { addEntry, newRow } from '../namespace/entries.ts'
+import { callerOf, EXECUTE, requireDirectoryAccess, WRITE } from '../namespace/permission.ts'
+import { requireRoom } from '../namespace/quota.ts'
+import { lookUp, resolvePlace } from '../namespace/resolve.ts'
+import { statusOfRow } from '../namespace/status.ts'
+import { write } from './operation.ts'
+
+export const symlink = write({
+  method,
+  command: record({ request: method.request, id: int }),
+  prepare: (request, context) => ({ request, id: context.drawIds(1) }),
+  apply(tx, context, { request, id }) {
+    const { path, target } = request
+    if (target === '' || target.includes('\0')) throw new FsError('INVALID_ARGUMENT', 'a link needs a target')
+    if (Buffer.byteLength(target) > SYMLINK_BYTES_MAX) {
+      throw new FsError('NAME_TOO_LONG', `a link's target has at most ${SYMLINK_BYTES_MAX} bytes`)
+    }
+    const caller = callerOf(tx, context)
+    const place = resolvePlace(tx, caller, path)
+    if (lookUp(tx, place) !== undefined) throw new FsError('ALREADY_EXISTS', `${path} exists`, { path })
+    requireDirectoryAccess(tx, caller, place.parent, WRITE | EXECUTE)
+    requireRoom(tx, place.parent, 1, 0)
+    const { parent, name } = place
+    const size = Buffer.byteLength(target)
+    const row = newRow(tx, context, parent, { id, name, kind: KIND.symlink, mode: 0o777, size, target })
+    assert(addEntry(tx, context, parent, row), `${path} was free`)
+    const { parentId, kind } = row
+    tx.changed(context, { what: 'symlink', inodeId: id, parentId, name, kind })
+    return { status: statusOfRow(tx, row) }
+  },
+})

@@ -1,0 +1,109 @@
+/**
+ * What the leader does unasked: reclaims removed trees in bounded steps behind the foreground, closes files
+ * of vanished writers, forgets idle sessions, watches the free space of its disk.
+ */
+import { statfs } from 'node:fs/promises'
+import type { Host } from '@hopbine/common/base/host.ts'
+import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
+import type { Logger } from '@hopbine/common/base/log.ts'
+import { closeSession, expireSessions, reclaim } from '../operations/internal.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { Writers } from './writers.ts'
+
+/** Rows that one reclaim command takes apart: about 5 ms of the event loop. */
+const RECLAIM_ROWS = 512
+/** Pause between two reclaim commands while clients wait for writes, in milliseconds. */
+const RECLAIM_PAUSE_MS = 10
+const LOOK_MS = 100
+const LEASES_MS = 2_000
+const SPACE_MS = 1_000
+/** A session without leases is forgotten when it wrote nothing for so long, in seconds. */
+const SESSION_IDLE_SECONDS = 24 * 3600
+/** Sessions forgotten by one command. */
+const EXPIRE_MAX = 1000
+
+export interface HousekeepingOptions {
+  readonly replica: Replica
+  readonly writers: Writers
+  readonly host: Host
+  readonly logger: Logger
+  /** Folder whose disk must keep room. */
+  readonly folder: string
+  /** Writes are refused while less is free, in bytes. */
+  readonly reserveBytes: number
+}
+
+export class Housekeeping {
+  readonly #options: HousekeepingOptions
+  readonly #cancels: (() => void)[]
+  #reclaiming = false
+  #stopped = false
+  /** Empty, or why writes are refused. */
+  readOnlyReason = ''
+
+  constructor(options: HousekeepingOptions) {
+    this.#options = options
+    const { timers } = options.host
+    this.#cancels = [
+      timers.every(LOOK_MS, () => this.#reclaim()),
+      timers.every(LEASES_MS, () => this.#leases()),
+      timers.every(SPACE_MS, () => this.#guard('free-space-unknown', this.checkSpace())),
+    ]
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const cancel of this.#cancels) cancel()
+  }
+
+  async checkSpace(): Promise<void> {
+    const { folder, reserveBytes, logger } = this.#options
+    const { bavail, bsize } = await statfs(folder)
+    const free = bavail * bsize
+    const reason =
+      free >= reserveBytes
+        ? ''
+        : `the disk of ${folder} has ${free} bytes left, writes need ${reserveBytes} in reserve: free some space`
+    if (reason !== this.readOnlyReason)
+      logger.warn({ free, reserveBytes }, reason === '' ? 'writes-on' : 'writes-off')
+    this.readOnlyReason = reason
+  }
+
+  #reclaim(): void {
+    const { state } = this.#options.replica
+    const waiting = state.directories.children[state.directories.slotOf(RECLAIM_INODE)] as number
+    if (waiting === 0 || this.#reclaiming || this.#stopped) return
+    this.#reclaiming = true
+    this.#guard(
+      'reclaim-failed',
+      this.#reclaimAll().finally(() => (this.#reclaiming = false)),
+    )
+  }
+
+  async #reclaimAll(): Promise<void> {
+    const { replica, host } = this.#options
+    for (let left = 1; left > 0 && !this.#stopped; ) {
+      ;({ left } = await replica.proposeOwn<{ left: number }>(reclaim, { max: RECLAIM_ROWS }))
+      if (replica.pending > 0)
+        await new Promise<void>(resolve => host.timers.after(RECLAIM_PAUSE_MS, resolve))
+    }
+  }
+
+  #leases(): void {
+    const { replica, writers, host } = this.#options
+    for (const clientId of writers.dead()) {
+      this.#guard('close-session-failed', replica.proposeOwn(closeSession, { clientId }))
+    }
+    writers.trim()
+    const seconds = host.clock.wall().seconds - SESSION_IDLE_SECONDS
+    const clientIds = replica.state.sessions.idleSince(seconds, EXPIRE_MAX)
+    if (clientIds.length > 0) {
+      this.#guard('expire-failed', replica.proposeOwn(expireSessions, { clientIds, seconds }))
+    }
+  }
+
+  /** Background work that fails is tried again at the next look; the log tells why. */
+  #guard(event: string, work: Promise<unknown>): void {
+    work.catch((error: Error) => this.#options.logger.warn({ message: error.message }, event))
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Composition root of the namenode: opens the store and the log, replays, starts serving, and stops in order.
+ * Nothing in this workspace imports it.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
+import { FsError } from '@hopbine/common/base/errors.ts'
+import { realHost } from '@hopbine/common/base/host-real.ts'
+import { makeLogger } from '@hopbine/common/base/log.ts'
+import { RpcServer } from '@hopbine/common/rpc/server.ts'
+import { realLogDisk } from '../log/log-disk.ts'
+import { SegmentedLog } from '../log/segmented-log.ts'
+import { Datanodes } from '../placement/datanodes.ts'
+import { Checkpointer } from '../replica/checkpointer.ts'
+import { Replica } from '../replica/replica.ts'
+import { openDatabase } from '../store/database.ts'
+import { Tx } from '../store/tx.ts'
+import { Backups } from './backups.ts'
+import { ChangeWaiters } from './change-waiters.ts'
+import { lockFolder } from './folder-lock.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { Metrics } from './metrics.ts'
+import { type Parts, Service } from './service.ts'
+import { LEASE_TIMES, type LeaseTimes, Writers } from './writers.ts'
+
+export interface NamenodeConfig {
+  /** Folder of the shard's log and store; made if missing. */
+  readonly dataDir: string
+  /** Where the operator's Unix socket goes; its folder must be closed to others. */
+  readonly socketPath: string
+  readonly host: string
+  /** 0 takes a free port. */
+  readonly port: number
+  /** File with the token that TCP connections must show. */
+  readonly tokenFile: string
+  /** Absent: no metrics; 0: a free port. */
+  readonly metricsPort?: number
+  readonly logLevel: string
+  /** SQLite page cache, in KiB. Default 131,072. */
+  readonly cacheKiB?: number
+  /** Writes are refused while less is free on the disk, in bytes. Default 384 MiB. */
+  readonly reserveBytes?: number
+  /** How long change events are kept, in seconds. Default one day. */
+  readonly changeKeepSeconds?: number
+  /** How long dropped blocks are kept for a restored backup, in seconds. Default one day. */
+  readonly backupHoldSeconds?: number
+  readonly leaseTimes?: LeaseTimes
+  /** Called when the process must stop at once. Default: exit with code 1. */
+  readonly onFatal?: (error: Error) => void
+}
+
+export interface Namenode {
+  readonly socketPath: string
+  readonly host: string
+  readonly port: number
+  readonly metricsPort: number | undefined
+  /** Answers what is in flight, commits, and closes. */
+  stop(): Promise<void>
+}
+
+const ROOT_SHARD = 0
+const CACHE_KIB = 128 * 1024
+const RESERVE_BYTES = 384 * 1024 * 1024
+const DAY_SECONDS = 24 * 3600
+
+export async function startNamenode(config: NamenodeConfig): Promise<Namenode> {
+  const logger = makeLogger('namenode', config.logLevel)
+  const host = realHost()
+  const folder = join(config.dataDir, `shard-${ROOT_SHARD}`)
+  mkdirSync(folder, { recursive: true })
+  const lock = lockFolder(config.dataDir)
+  const databasePath = join(folder, 'store.db')
+  const state = openState(config, databasePath)
+  const log = new SegmentedLog(realLogDisk(join(folder, 'log')))
+  await log.open(state.meta.appliedIndexAtOpen, state.meta.appliedTermAtOpen)
+  if (log.tornBytes > 0) logger.warn({ bytes: log.tornBytes }, 'torn-log-end-cut')
+
+  const onFatal = (error: Error): void => {
+    logger.fatal({ message: error.message, stack: error.stack }, 'namenode-must-stop')
+    if (config.onFatal === undefined) process.exit(1)
+    config.onFatal(error)
+  }
+  let service: Service | undefined
+  const replica = new Replica({ host, state, log, logger, onFatal, onApplied: () => service?.applied() })
+  const checkpointer = new Checkpointer(replica, databasePath, host, logger)
+  const parts = makeParts(config, { host, logger, replica, checkpointer, folder })
+  await parts.housekeeping.checkSpace()
+  await replica.beginTerm()
+  service = new Service(parts)
+
+  const server = new RpcServer(service)
+  await server.listenUnix(config.socketPath)
+  const port = await server.listenTcp(config.host, config.port)
+  const metricsPort =
+    config.metricsPort === undefined ? undefined : await parts.metrics.listen(config.host, config.metricsPort)
+  logger.info({ port, socket: config.socketPath, inodes: state.directories.count }, 'namenode-ready')
+  return {
+    socketPath: config.socketPath,
+    host: config.host,
+    port,
+    metricsPort,
+    async stop() {
+      parts.housekeeping.stop()
+      await server.close()
+      await parts.metrics.stop()
+      await replica.stop()
+      await checkpointer.stop()
+      checkpointer.truncate()
+      await log.close()
+      state.db.close()
+      lock.release()
+    },
+  }
+}
+
+function openState(config: NamenodeConfig, databasePath: string): Tx {
+  const { username } = userInfo()
+  const db = openDatabase(
+    databasePath,
+    { cacheKiB: config.cacheKiB ?? CACHE_KIB },
+    {
+      shard: ROOT_SHARD,
+      clusterId: randomBytes(8).toString('hex'),
+      capabilityKey: randomBytes(32),
+      owner: username,
+      group: username,
+      seconds: Math.floor(realHost().clock.wall().seconds),
+    },
+  )
+  return new Tx(db, config.changeKeepSeconds ?? DAY_SECONDS)
+}
+
+type Foundation = Pick<Parts, 'host' | 'logger' | 'replica' | 'checkpointer'> & { readonly folder: string }
+
+function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
+  const { host, logger, replica, checkpointer, folder } = foundation
+  const { state } = replica
+  const writers = new Writers(host.clock, state.sessions, config.leaseTimes ?? LEASE_TIMES)
+  const metrics = new Metrics()
+  metrics.gauge(
+    'applied_index',
+    'Last log entry whose effects reads see.',
+    () => replica.machine.appliedIndex,
+  )
+  metrics.gauge('pending_writes', 'Writes proposed and not yet applied.', () => replica.pending)
+  metrics.gauge('log_fsyncs', 'Times the log was made durable.', () => replica.log.syncs)
+  metrics.gauge('directories', 'Directories in the packed table.', () => state.directories.count)
+  const holdSeconds = config.backupHoldSeconds ?? DAY_SECONDS
+  return {
+    host,
+    logger,
+    replica,
+    checkpointer,
+    writers,
+    metrics,
+    datanodes: new Datanodes(
+      host.clock,
+      () => state.datanodes.all,
+      state.meta.capabilityKey,
+      () => state.meta.capabilityEpoch,
+    ),
+    housekeeping: new Housekeeping({
+      replica,
+      writers,
+      host,
+      logger,
+      folder,
+      reserveBytes: config.reserveBytes ?? RESERVE_BYTES,
+    }),
+    waiters: new ChangeWaiters(host.timers),
+    backups: new Backups(join(folder, 'backups'), checkpointer, host.timers),
+    token: readToken(config.tokenFile),
+    droppableSince: () => host.clock.wall().seconds - holdSeconds,
+  }
+}
+
+function readToken(path: string): string {
+  const token = readFileSync(path, 'utf8').trim()
+  if (token.length < 32)
+    throw new FsError('INVALID_ARGUMENT', `${path} must hold a token of at least 32 characters`)
+  return token
+}

@@ -1,0 +1,198 @@
+/**
+ * Dispatches requests of connections to operations: reads are answered at once from committed state, writes
+ * are prepared, logged, and answered when they are applied. It holds no rules of its own.
+ */
+import { timingSafeEqual } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
+import type { Host } from '@hopbine/common/base/host.ts'
+import type { Logger } from '@hopbine/common/base/log.ts'
+import type { HelloRequest } from '@hopbine/common/protocol/session.ts'
+import type { Principal } from '@hopbine/common/rpc/principal.ts'
+import type { RpcService, Transport } from '@hopbine/common/rpc/server.ts'
+import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
+import type { Reader } from '@hopbine/common/wire/reader.ts'
+import type { PrepareContext, QueryContext, ReadOperation, WriteOperation } from '../operations/operation.ts'
+import { READ_OPERATIONS, WRITE_OPERATIONS } from '../operations/registry.ts'
+import type { Datanodes } from '../placement/datanodes.ts'
+import type { Checkpointer } from '../replica/checkpointer.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { Backups } from './backups.ts'
+import type { ChangeWaiters } from './change-waiters.ts'
+import type { Housekeeping } from './housekeeping.ts'
+import type { Metrics } from './metrics.ts'
+import { type SessionMethod, sessionMethods } from './session-methods.ts'
+import type { Writers } from './writers.ts'
+
+/** What the service stands on; put together in namenode.ts. */
+export interface Parts {
+  readonly host: Host
+  readonly logger: Logger
+  readonly replica: Replica
+  readonly checkpointer: Checkpointer
+  readonly datanodes: Datanodes
+  readonly writers: Writers
+  readonly housekeeping: Housekeeping
+  readonly waiters: ChangeWaiters
+  readonly backups: Backups
+  readonly metrics: Metrics
+  readonly token: string
+  /** Tombstones set at or before this second may be dropped. */
+  droppableSince(): number
+}
+
+export class Service implements RpcService {
+  readonly clusterId: string
+  readonly #parts: Parts
+  readonly #operator: Principal
+  readonly #sessionMethods: ReadonlyMap<number, SessionMethod>
+  /** Connections with answers that were not sent yet. */
+  readonly #toFlush = new Set<ServerConnection>()
+  #nextId: number
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    const { state } = parts.replica
+    this.clusterId = state.meta.clusterId
+    const { username } = userInfo()
+    this.#operator = { user: username, groups: [username], superuser: true }
+    this.#sessionMethods = sessionMethods(parts)
+    this.#nextId = state.meta.nextId
+  }
+
+  authenticate(hello: HelloRequest, transport: Transport): Principal {
+    // The socket lies in a folder that only the operator can enter.
+    if (transport === 'unix') return this.#operator
+    const given = Buffer.from(hello.token ?? '')
+    const wanted = Buffer.from(this.#parts.token)
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
+      throw new FsError('UNAUTHENTICATED', 'TCP connections need the token of HOME/secrets/rpc.token')
+    }
+    return this.#operator
+  }
+
+  index(): number {
+    return this.#parts.replica.machine.appliedIndex
+  }
+
+  dispatch(connection: ServerConnection, header: RequestHeader, payload: Reader): void {
+    const { shard } = this.#parts.replica.state.meta
+    if (header.shard !== shard) {
+      throw new FsError('WRONG_SHARD', `this is shard ${shard}, not ${header.shard}`, { shard })
+    }
+    const read = READ_OPERATIONS.get(header.method)
+    if (read !== undefined) return this.#read(read, connection, header, payload)
+    const write = WRITE_OPERATIONS.get(header.method)
+    if (write !== undefined) return this.#write(write, connection, header, payload)
+    const session = this.#sessionMethods.get(header.method)
+    if (session === undefined) throw new FsError('UNKNOWN_METHOD', `no method ${header.method}`)
+    this.#session(session, connection, header, payload)
+  }
+
+  closed(connection: ServerConnection): void {
+    this.#toFlush.delete(connection)
+  }
+
+  report(event: string, fields: Record<string, unknown>): void {
+    this.#parts.logger.info(fields, event)
+  }
+
+  /** Sends the answers of a batch of applied commands. */
+  applied(): void {
+    for (const connection of this.#toFlush) connection.flush()
+    this.#toFlush.clear()
+    if (this.#parts.waiters.count > 0) this.#parts.waiters.applied(this.index())
+  }
+
+  #read(
+    operation: ReadOperation,
+    connection: ServerConnection,
+    header: RequestHeader,
+    payload: Reader,
+  ): void {
+    const { principal } = header
+    const { datanodes } = this.#parts
+    const context: QueryContext = {
+      principal,
+      locate: blockId => datanodes.locate(blockId, principal.user),
+      droppableSince: () => this.#parts.droppableSince(),
+      disk: () => datanodes.disk(),
+    }
+    const { method } = operation
+    const response = operation.query(this.#parts.replica.state, method.request.decode(payload), context)
+    connection.respond(header, method.response, response)
+    this.#parts.metrics.count(method.name)
+  }
+
+  #write(
+    operation: WriteOperation,
+    connection: ServerConnection,
+    header: RequestHeader,
+    payload: Reader,
+  ): void {
+    const { housekeeping, host, replica, writers, metrics } = this.#parts
+    if (header.sequence <= 0) throw new FsError('INVALID_ARGUMENT', 'a write needs its number in the session')
+    if (housekeeping.readOnlyReason !== '') throw new FsError('NO_SPACE', housekeeping.readOnlyReason)
+    const { principal, sequence, behind } = header
+    const { clientId } = connection
+    writers.spoke(clientId)
+    const request = operation.method.request.decode(payload)
+    const body = operation.prepare(request, this.#prepareContext(principal))
+    const { seconds, nanos } = host.clock.wall()
+    const { user, groups, superuser } = principal
+    const envelope = { user, groups, superuser, clientId, sequence, behind, seconds, nanos }
+    const reference = { id: header.id, method: header.method }
+    replica.propose(
+      { operation, envelope, body },
+      ({ failed, payload: answer }) => {
+        connection.respondEncoded(reference, answer, failed)
+        this.#toFlush.add(connection)
+        metrics.count(operation.method.name)
+      },
+      error => {
+        connection.fail(reference, error)
+        this.#toFlush.add(connection)
+      },
+    )
+  }
+
+  #prepareContext(principal: Principal): PrepareContext {
+    const { datanodes, replica, writers } = this.#parts
+    return {
+      state: replica.state,
+      principal,
+      drawIds: count => {
+        const first = this.#nextId
+        this.#nextId += count
+        return first
+      },
+      place: (blockId, replication, exclude) =>
+        datanodes.place(blockId, replication, exclude, principal.user),
+      silentSessions: () => writers.silent(),
+    }
+  }
+
+  #session(entry: SessionMethod, connection: ServerConnection, header: RequestHeader, payload: Reader): void {
+    const { method, privileged } = entry
+    if (privileged && !header.principal.superuser) {
+      throw new FsError('NOT_PERMITTED', `${method.name} is for superusers`)
+    }
+    const answer = entry.answer(method.request.decode(payload), connection, header)
+    if (!(answer instanceof Promise)) return connection.respond(header, method.response, answer)
+    const reference = { id: header.id, method: header.method }
+    answer
+      .then(
+        response => connection.respond(reference, method.response, response),
+        (error: unknown) => connection.fail(reference, this.#operatingError(error)),
+      )
+      .finally(() => connection.flush())
+  }
+
+  /** An unexpected failure of soft state is told and logged; committed state is not concerned. */
+  #operatingError(error: unknown): FsError {
+    if (isFsError(error)) return error
+    const { message } = error as Error
+    this.#parts.logger.error({ message }, 'session-method-failed')
+    return new FsError('INTERNAL', message, {}, { cause: error })
+  }
+}

@@ -1,0 +1,95 @@
+/** Methods that touch only soft state: waiting for changes, heartbeats, leases' liveness, status, backups. */
+import { FsError } from '@hopbine/common/base/errors.ts'
+import { CHANGES_PAGE_MAX } from '@hopbine/common/base/limits.ts'
+import { backupBegin, backupEnd, backupRead, heartbeat, status } from '@hopbine/common/protocol/cluster.ts'
+import { changes, renewLease } from '@hopbine/common/protocol/metadata.ts'
+import type { Method } from '@hopbine/common/protocol/method.ts'
+import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
+import { groupOf } from '../namespace/placement.ts'
+import type { Parts } from './service.ts'
+import { statusReport } from './status.ts'
+
+/** Tombstones handed to a datanode in one heartbeat. */
+const TOMBSTONES_MAX = 1000
+
+export interface SessionMethod {
+  readonly method: Method<unknown, unknown>
+  /** Only for superusers' connections. */
+  readonly privileged: boolean
+  /** Answers at once, or later by a promise. */
+  answer(request: unknown, connection: ServerConnection, header: RequestHeader): unknown
+}
+
+export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod> {
+  const startedMs = parts.host.clock.monotonicMs()
+  const row = <Req, Res>(
+    method: Method<Req, Res>,
+    privileged: boolean,
+    answer: (request: Req, connection: ServerConnection) => Res | Promise<Res>,
+  ): SessionMethod => ({ method, privileged, answer: answer as SessionMethod['answer'] })
+  const rows = [
+    row(renewLease, false, (_request, connection) => {
+      parts.writers.spoke(connection.clientId)
+      return {}
+    }),
+    row(changes, true, request => readChanges(parts, request)),
+    row(heartbeat, true, request => {
+      const { nodeId, badBlocks, ...seen } = request
+      parts.datanodes.heard(nodeId, seen, badBlocks)
+      return {
+        tombstones: tombstonesFor(parts, nodeId),
+        capabilityEpoch: parts.replica.state.meta.capabilityEpoch,
+      }
+    }),
+    row(status, true, () => statusReport(parts, startedMs)),
+    row(backupBegin, true, () => parts.backups.begin()),
+    row(backupRead, true, async ({ backupId, offset, length }) => ({
+      data: await parts.backups.read(backupId, offset, length),
+    })),
+    row(backupEnd, true, ({ backupId }) => {
+      parts.backups.end(backupId)
+      return {}
+    }),
+  ]
+  return new Map(rows.map(entry => [entry.method.id, entry]))
+}
+
+type Changes = { events: ReturnType<Parts['replica']['state']['feed']['read']>; next: number; oldest: number }
+
+async function readChanges(
+  parts: Parts,
+  request: { from: number; max: number; waitMs: number },
+): Promise<Changes> {
+  if (request.from < 0) throw new FsError('INVALID_ARGUMENT', `from ${request.from}`)
+  const { feed } = parts.replica.state
+  const max = Math.min(request.max || CHANGES_PAGE_MAX, CHANGES_PAGE_MAX)
+  const take = (): Changes => {
+    const applied = parts.replica.machine.appliedIndex
+    const events = feed.read(request.from, max)
+    const full = events.length >= max
+    const next = full ? (events.at(-1)?.index ?? applied) + 1 : Math.max(applied + 1, request.from)
+    return { events, next, oldest: feed.oldest(applied + 1) }
+  }
+  for (let waitMs = request.waitMs; ; ) {
+    const found = take()
+    if (found.events.length > 0 || waitMs <= 0) return found
+    const from = found.next
+    const startedMs = parts.host.clock.monotonicMs()
+    await new Promise<void>((resolve, reject) => {
+      try {
+        parts.waiters.wait(from, waitMs, resolve)
+      } catch (error) {
+        reject(error)
+      }
+    })
+    waitMs -= parts.host.clock.monotonicMs() - startedMs
+  }
+}
+
+function tombstonesFor(parts: Parts, nodeId: string) {
+  const since = parts.droppableSince()
+  return parts.replica.state.tombstones
+    .page(0, since, TOMBSTONES_MAX)
+    .filter(row => !row.confirmed.split(' ').includes(nodeId))
+    .map(({ blockId }) => ({ blockId, group: groupOf(blockId) }))
+}

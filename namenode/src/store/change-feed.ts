@@ -1,0 +1,119 @@
+/**
+ * The ordered feed of committed changes. Events of the open transaction gather in memory; each transaction
+ * writes them as one row. Kept for a set time, then dropped from the oldest on.
+ */
+
+import type { ChangeEvent } from '@hopbine/common/protocol/types.ts'
+import { pack, unpack } from 'msgpackr'
+import type { Db } from './database.ts'
+
+/** One event in the order of `changeEvent`'s fields, without names: a third of the bytes. */
+// biome-ignore format: one line a group of fields
+type EventArray = [
+  number, number, number, number, string, number, number, string, number, string, number, number, string,
+]
+
+export interface Change {
+  readonly what: string
+  readonly inodeId: number
+  readonly parentId: number
+  readonly name: string
+  readonly oldParentId?: number
+  readonly oldName?: string
+  readonly kind: number
+  readonly size?: number
+}
+
+export class ChangeFeed {
+  readonly #insert
+  readonly #from
+  readonly #oldest
+  readonly #trim
+  #open: EventArray[] = []
+  #part = 0
+  #seconds = 0
+
+  constructor(db: Db) {
+    this.#insert = db.prepare('INSERT INTO change VALUES (?, ?, ?, ?)')
+    this.#from = db
+      .prepare<[number, number], Buffer>(
+        'SELECT events FROM change WHERE last_index >= ? ORDER BY first_index LIMIT ?',
+      )
+      .pluck()
+    this.#oldest = db.prepare<[], number | null>('SELECT min(first_index) FROM change').pluck()
+    this.#trim = db.prepare('DELETE FROM change WHERE seconds < ?')
+  }
+
+  /** Adds an event of the entry that is being applied. */
+  add(index: number, seconds: number, nanos: number, user: string, change: Change): void {
+    const last = this.#open.at(-1)
+    this.#part = last !== undefined && last[0] === index ? this.#part + 1 : 0
+    this.#seconds = seconds
+    this.#open.push([
+      index,
+      this.#part,
+      seconds,
+      nanos,
+      change.what,
+      change.inodeId,
+      change.parentId,
+      change.name,
+      change.oldParentId ?? 0,
+      change.oldName ?? '',
+      change.kind,
+      change.size ?? 0,
+      user,
+    ])
+  }
+
+  /** Writes the events of the transaction; drops those older than `keepSeconds`. */
+  flush(keepSeconds: number): void {
+    const first = this.#open[0]
+    const last = this.#open.at(-1)
+    if (first === undefined || last === undefined) return
+    this.#insert.run(first[0], last[0], this.#seconds, pack(this.#open))
+    this.#trim.run(this.#seconds - keepSeconds)
+    this.#open = []
+  }
+
+  /** Up to about `max` events from log index `from` on; events of one entry are never parted. */
+  read(from: number, max: number): ChangeEvent[] {
+    const events: ChangeEvent[] = []
+    const take = (batch: EventArray[]): boolean => {
+      for (const event of batch) {
+        if (event[0] < from) continue
+        if (events.length >= max && events.at(-1)?.index !== event[0]) return false
+        events.push(toEvent(event))
+      }
+      return true
+    }
+    for (const blob of this.#from.iterate(from, max)) {
+      if (!take(unpack(blob) as EventArray[])) return events
+    }
+    take(this.#open)
+    return events
+  }
+
+  /** Index of the oldest event kept; `next` when there is none. */
+  oldest(next: number): number {
+    return this.#oldest.get() ?? this.#open[0]?.[0] ?? next
+  }
+}
+
+function toEvent(event: EventArray): ChangeEvent {
+  return {
+    index: event[0],
+    part: event[1],
+    seconds: event[2],
+    nanos: event[3],
+    what: event[4],
+    inodeId: event[5],
+    parentId: event[6],
+    name: event[7],
+    oldParentId: event[8],
+    oldName: event[9],
+    kind: event[10],
+    size: event[11],
+    user: event[12],
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Opens the SQLite file of a shard. WAL mode, no fsync per transaction: the log is what was fsynced before an
+ * answer, and a restart replays it from `meta.applied_index`. Checkpoints are somebody else's
+ * (replica/checkpointer).
+ */
+import { existsSync } from 'node:fs'
+import { FsError } from '@hopbine/common/base/errors.ts'
+import { FIRST_SEQUENCE, RECLAIM_INODE, ROOT_INODE } from '@hopbine/common/base/ids.ts'
+import { KIND } from '@hopbine/common/protocol/types.ts'
+import Database from 'better-sqlite3'
+import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
+
+export type Db = Database.Database
+
+export interface DatabaseOptions {
+  /** SQLite page cache in KiB; the file rows that stay in memory. */
+  readonly cacheKiB: number
+}
+
+export interface FirstState {
+  readonly shard: number
+  readonly clusterId: string
+  readonly capabilityKey: Buffer
+  /** Owner and group of the root directory. */
+  readonly owner: string
+  readonly group: string
+  /** Time of birth, seconds since 1970. */
+  readonly seconds: number
+}
+
+/**
+ * Opens or makes the database. Throws UNSUPPORTED for a format newer than this program. `:memory:` is for
+ * tests.
+ */
+export function openDatabase(path: string, options: DatabaseOptions, first: FirstState): Db {
+  const fresh = path === ':memory:' || !existsSync(path)
+  const db = new Database(path)
+  db.pragma('journal_mode = WAL')
+  // A power cut may lose the last transactions but never tears the file; the log has them.
+  db.pragma('synchronous = NORMAL')
+  db.pragma('wal_autocheckpoint = 0')
+  db.pragma('foreign_keys = ON')
+  db.pragma('temp_store = MEMORY')
+  db.pragma(`cache_size = -${options.cacheKiB}`)
+  db.pragma('locking_mode = NORMAL')
+  if (fresh) createSchema(db, first)
+  const version = db.pragma('user_version', { simple: true }) as number
+  if (version > SCHEMA_VERSION) {
+    db.close()
+    throw new FsError(
+      'UNSUPPORTED',
+      `${path} has format ${version}, this program knows up to ${SCHEMA_VERSION}`,
+    )
+  }
+  return db
+}
+
+function createSchema(db: Db, first: FirstState): void {
+  db.transaction(() => {
+    db.exec(SCHEMA)
+    db.pragma(`user_version = ${SCHEMA_VERSION}`)
+    db.prepare('INSERT INTO meta VALUES (1, ?, 0, 0, ?, 1, ?, ?)').run(
+      first.shard,
+      FIRST_SEQUENCE,
+      first.capabilityKey,
+      first.clusterId,
+    )
+    db.prepare('INSERT OR IGNORE INTO identity (name) VALUES (?), (?)').run(first.owner, first.group)
+    const identity = db.prepare('SELECT id FROM identity WHERE name = ?').pluck()
+    const owner = identity.get(first.owner)
+    const group = identity.get(first.group)
+    const entry = db.prepare(
+      `INSERT INTO entry VALUES
+         (?, ?, ?, ${KIND.directory}, ?, ?, ?, 0, ?, 0, ?, 0, ?, 0, 1, 0, 0, 0, 0, 0, NULL, NULL)`,
+    )
+    const directory = db.prepare('INSERT INTO directory VALUES (?, 0, 0, ?, 0, ?, 0, 0, 0, 0, 0, NULL, NULL)')
+    const { seconds } = first
+    entry.run(0, '', ROOT_INODE, 0o755, owner, group, seconds, seconds, seconds)
+    directory.run(ROOT_INODE, seconds, seconds)
+    entry.run(0, 'reclaim', RECLAIM_INODE, 0, owner, group, seconds, seconds, seconds)
+    directory.run(RECLAIM_INODE, seconds, seconds)
+  })()
+}

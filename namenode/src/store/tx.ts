@@ -1,0 +1,79 @@
+/**
+ * The state of one shard as operations see it: tables, the packed directories, sessions and the change feed,
+ * all in one SQLite transaction that the replica opens and commits. Operations get a `Tx` and nothing else.
+ */
+
+import { type Change, ChangeFeed } from './change-feed.ts'
+import type { Db } from './database.ts'
+import type { DirectoryTable } from './directory-table.ts'
+import { Identities } from './identities.ts'
+import { Sessions } from './sessions.ts'
+import { BlockTable, ExtentTable, InlineTable, TombstoneTable } from './tables/content-table.ts'
+import { DatanodeTable } from './tables/datanode-table.ts'
+import { DirectoryRows } from './tables/directory-rows.ts'
+import { EntryTable } from './tables/entry-table.ts'
+import { MetaRow } from './tables/meta-row.ts'
+
+/** Who and when, as the log entry says; the same on every replica. */
+export interface CommandContext {
+  readonly user: string
+  readonly groups: readonly string[]
+  readonly superuser: boolean
+  readonly clientId: string
+  /** Log index of the entry. */
+  readonly index: number
+  readonly seconds: number
+  readonly nanos: number
+}
+
+export class Tx {
+  readonly meta: MetaRow
+  readonly identities: Identities
+  readonly entries: EntryTable
+  readonly directoryRows: DirectoryRows
+  readonly directories: DirectoryTable
+  readonly inline: InlineTable
+  readonly extents: ExtentTable
+  readonly blocks: BlockTable
+  readonly tombstones: TombstoneTable
+  readonly sessions: Sessions
+  readonly datanodes: DatanodeTable
+  readonly feed: ChangeFeed
+  readonly db: Db
+  #changeKeepSeconds: number
+
+  constructor(db: Db, changeKeepSeconds: number) {
+    this.db = db
+    this.#changeKeepSeconds = changeKeepSeconds
+    this.meta = new MetaRow(db)
+    this.identities = new Identities(db)
+    this.entries = new EntryTable(db)
+    this.directoryRows = new DirectoryRows(db)
+    this.directories = this.directoryRows.load()
+    this.inline = new InlineTable(db)
+    this.extents = new ExtentTable(db)
+    this.blocks = new BlockTable(db)
+    this.tombstones = new TombstoneTable(db)
+    this.sessions = new Sessions(db)
+    this.datanodes = new DatanodeTable(db)
+    this.feed = new ChangeFeed(db)
+  }
+
+  /** Tells the change feed what the current command did. */
+  changed(context: CommandContext, change: Change): void {
+    this.feed.add(context.index, context.seconds, context.nanos, context.user, change)
+  }
+
+  begin(): void {
+    this.db.exec('BEGIN IMMEDIATE')
+  }
+
+  /** Writes back everything that gathered in memory, with the index that it stands for, and commits. */
+  commit(appliedIndex: number, appliedTerm: number): void {
+    this.directoryRows.flush(this.directories)
+    this.sessions.flush()
+    this.feed.flush(this.#changeKeepSeconds)
+    this.meta.flush(appliedIndex, appliedTerm)
+    this.db.exec('COMMIT')
+  }
+}
