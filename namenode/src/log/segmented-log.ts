@@ -271,7 +271,8 @@ function damaged(name: string, at: number, lastIndex: number): FsError {
   return new FsError(
     'CORRUPT',
     `log segment ${name} is damaged at byte ${at}: entries after ${lastIndex} cannot be read ` +
-      'although later ones exist. Copy the folder away, check the disk, and restore a backup (hopbine admin restore FILE)',
+      'although later ones exist. Copy the folder away, check the disk, and restore a backup ' +
+      '(hopbine admin restore FILE)',
     { segment: name, at, lastIndex },
   )
 }

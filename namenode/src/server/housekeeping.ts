@@ -63,7 +63,7 @@ export class Housekeeping {
     const reason =
       free >= reserveBytes
         ? ''
-        : `the disk of ${folder} has ${free} bytes left, writes need ${reserveBytes} in reserve: free some space`
+        : `the disk of ${folder} has ${free} bytes left, writes need ${reserveBytes}: free some space`
     if (reason !== this.readOnlyReason)
       logger.warn({ free, reserveBytes }, reason === '' ? 'writes-on' : 'writes-off')
     this.readOnlyReason = reason

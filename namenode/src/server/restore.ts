@@ -1,6 +1,7 @@
 /**
- * Puts a backup in the place of a stopped namenode's state. The state that was there is kept beside it. Ids and log indexes
- * go on far behind those of the backup, so that nothing handed out since is ever handed out again.
+ * Puts a backup in the place of a stopped namenode's state. The state that was there is kept beside it. Ids
+ * and log indexes go on far behind those of the backup, so that nothing handed out since is ever handed out
+ * again.
  */
 import {
   closeSync,

@@ -33,7 +33,7 @@ CREATE TABLE identity (
 CREATE TABLE entry (
   parent_id INTEGER NOT NULL,          -- inode of the directory that holds the name; 0 for the root
   name TEXT NOT NULL,                  -- last component, 1 to 255 bytes of UTF-8
-  id INTEGER NOT NULL UNIQUE,          -- inode number; foreign keys point here, since the key changes by rename
+  id INTEGER NOT NULL UNIQUE,          -- inode number; foreign keys point here: the key changes by rename
   kind INTEGER NOT NULL,               -- KIND of the protocol: 1 file, 2 directory, 3 symlink …
   mode INTEGER NOT NULL,               -- permission bits 0 to 0o7777
   owner_id INTEGER NOT NULL REFERENCES identity (id),

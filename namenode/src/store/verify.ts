@@ -73,7 +73,8 @@ function checkPackedTable(tx: Tx, report: (problem: string) => void): void {
     for (const column of ATTRIBUTES) {
       if (d[column][slot] !== row[column]) {
         report(
-          `directory ${row.id}: ${column} is ${row[column]} in the store, ${d[column][slot]} in the packed table`,
+          `directory ${row.id}: ${column} is ${row[column]} in the store and ` +
+            `${d[column][slot]} in the packed table`,
         )
       }
     }
@@ -181,8 +182,8 @@ function checkForeignKeys(tx: Tx, report: (problem: string) => void): void {
 function checkContent(tx: Tx, report: (problem: string) => void): void {
   const all = <T>(sql: string): T[] => tx.db.prepare<[], T>(sql).all()
   const live = all<{ id: number; live: number; sum: number }>(
-    `SELECT b.id, b.live_bytes AS live, coalesce((SELECT sum(length) FROM extent WHERE block_id = b.id), 0) AS sum
-     FROM block b WHERE live <> sum`,
+    `SELECT b.id, b.live_bytes AS live,
+       coalesce((SELECT sum(length) FROM extent WHERE block_id = b.id), 0) AS sum FROM block b WHERE live <> sum`,
   )
   for (const { id, live: kept, sum } of live)
     report(`block ${id}: extents use ${sum} bytes, the row says ${kept}`)
@@ -193,11 +194,13 @@ function checkContent(tx: Tx, report: (problem: string) => void): void {
   )
   for (const { inodeId, offset } of overlaps) report(`inode ${inodeId}: extents overlap at ${offset}`)
   const beyond = all<{ id: number }>(
-    'SELECT e.id FROM entry e JOIN extent x ON x.inode_id = e.id GROUP BY e.id HAVING max(x.offset + x.length) > e.size',
+    `SELECT e.id FROM entry e JOIN extent x ON x.inode_id = e.id
+     GROUP BY e.id HAVING max(x.offset + x.length) > e.size`,
   )
   for (const { id } of beyond) report(`inode ${id}: an extent reaches beyond its size`)
   const inline = all<{ id: number }>(
-    `SELECT id FROM entry WHERE (flags & ${ENTRY_FLAG.inline} <> 0) <> (id IN (SELECT inode_id FROM inline_data))`,
+    `SELECT id FROM entry
+     WHERE (flags & ${ENTRY_FLAG.inline} <> 0) <> (id IN (SELECT inode_id FROM inline_data))`,
   )
   for (const { id } of inline) report(`inode ${id}: its inline data and its flag disagree`)
 }

@@ -62,7 +62,8 @@ export class ExtentTable {
       `SELECT ${EXTENT} FROM extent WHERE inode_id = ? AND offset < ? ORDER BY offset DESC LIMIT 1`,
     )
     this.#from = db.prepare<[number, number, number, number], ExtentRow>(
-      `SELECT ${EXTENT} FROM extent WHERE inode_id = ? AND offset >= ? AND offset < ? ORDER BY offset LIMIT ?`,
+      `SELECT ${EXTENT} FROM extent WHERE inode_id = ? AND offset >= ? AND offset < ?
+       ORDER BY offset LIMIT ?`,
     )
     this.#last = db.prepare<[number], ExtentRow>(
       `SELECT ${EXTENT} FROM extent WHERE inode_id = ? ORDER BY offset DESC LIMIT 1`,
@@ -205,7 +206,8 @@ export class TombstoneTable {
       'SELECT block_id AS blockId, since, confirmed FROM tombstone WHERE block_id = ?',
     )
     this.#page = db.prepare<[number, number, number], TombstoneRow>(
-      'SELECT block_id AS blockId, since, confirmed FROM tombstone WHERE block_id > ? AND since <= ? ORDER BY block_id LIMIT ?',
+      `SELECT block_id AS blockId, since, confirmed FROM tombstone
+       WHERE block_id > ? AND since <= ? ORDER BY block_id LIMIT ?`,
     )
     this.#confirm = db.prepare('UPDATE tombstone SET confirmed = ? WHERE block_id = ?')
     this.#delete = db.prepare('DELETE FROM tombstone WHERE block_id = ?')

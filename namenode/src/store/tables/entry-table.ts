@@ -60,10 +60,12 @@ export class EntryTable {
       )
       .raw()
     this.#insert = db.prepare(
-      `INSERT INTO entry (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (parent_id, name) DO NOTHING`,
+      `INSERT INTO entry (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+       ON CONFLICT (parent_id, name) DO NOTHING`,
     )
     this.#update = db.prepare(
-      `UPDATE entry SET mode = ?, owner_id = ?, group_id = ?, size = ?, atime = ?, atime_ns = ?, mtime = ?, mtime_ns = ?,
+      `UPDATE entry SET mode = ?, owner_id = ?, group_id = ?, size = ?, atime = ?, atime_ns = ?,
+         mtime = ?, mtime_ns = ?,
          ctime = ?, ctime_ns = ?, nlink = ?, block_size = ?, replication = ?, flags = ?, generation = ?
        WHERE parent_id = ? AND name = ?`,
     )

@@ -31,8 +31,9 @@ export class MetaRow {
     )
     const row = db
       .prepare<[], MetaColumns>(
-        `SELECT shard, applied_index AS appliedIndex, applied_term AS appliedTerm, next_sequence AS nextSequence,
-           capability_epoch AS capabilityEpoch, capability_key AS capabilityKey, cluster_id AS clusterId FROM meta`,
+        `SELECT shard, applied_index AS appliedIndex, applied_term AS appliedTerm,
+           next_sequence AS nextSequence, capability_epoch AS capabilityEpoch,
+           capability_key AS capabilityKey, cluster_id AS clusterId FROM meta`,
       )
       .get()
     assert(row !== undefined, 'the meta row exists')
