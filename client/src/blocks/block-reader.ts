@@ -61,6 +61,7 @@ async function* packets(
   const source = new Source(located, options)
   let position = offset
   for (;;) {
+    source.check()
     const fetched = fetchFrom(pool, source, position, end === -1 ? -1 : end - position, landing, options)
     try {
       for await (const bytes of fetched) {
@@ -113,8 +114,12 @@ class Source {
   }
 
   get member(): DatanodeAddress {
-    const member = this.block.members[this.#index]
-    if (member !== undefined) return member
+    return this.block.members[this.#index] as DatanodeAddress
+  }
+
+  /** Throws the first failure when every member has failed. */
+  check(): void {
+    if (this.#index < this.block.members.length) return
     throw this.#firstError ?? new FsError('NO_DATANODE', `block ${this.block.blockId} has no member`)
   }
 
