@@ -4,12 +4,14 @@
  */
 import { accessSync, constants } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Restored } from '@hopbine/namenode/server/restore.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { homeOf, layoutOf } from '../home/layout.ts'
 import { makeHomeFolder, prepareHome } from '../home/prepare.ts'
 import { readUpFile } from '../home/up-file.ts'
 import { defineCommand } from '../options/command.ts'
-import { homeOption } from '../options/common.ts'
+import { homeOption, jsonOption } from '../options/common.ts'
+import { Printer } from '../output/printer.ts'
 import { socketAnswers } from '../up/first-contact.ts'
 import { acquireLock, LockHeldError } from '../up/lock.ts'
 
@@ -18,7 +20,7 @@ export const command = defineCommand({
   sentence: 'Puts a backup of the metadata in place, while nothing runs on the home.',
   usage: 'FILE',
   words: [1, 1],
-  options: [homeOption],
+  options: [homeOption, jsonOption],
   notes: [
     'Everything after the backup is undone. The metadata of before is kept beside it; its name is told.',
     'Restores onto an empty home, too: then bring the folders datanode-N of the old one.',
@@ -41,11 +43,21 @@ export const command = defineCommand({
     try {
       prepareHome(layout)
       const { restoreBackup } = await import('@hopbine/namenode/server/restore.ts')
-      await restoreBackup(layout.namenodeFolder, file)
-      process.stderr.write(`restored ${file} to ${layout.home}; start it with \`hopbine up\`\n`)
+      const restored = restoreBackup(layout.namenodeFolder, file)
+      const out = new Printer()
+      if (values.json) await out.json({ home: layout.home, ...restored })
+      else for (const line of lines(layout.home, restored)) await out.line(line)
+      await out.flush()
       return EXIT.ok
     } finally {
       lock.release()
     }
   },
 })
+
+function lines(home: string, restored: Restored): string[] {
+  const { index, files, directories, former } = restored
+  const lines = [`restored ${files} files and ${directories} directories as of index ${index} to ${home}`]
+  if (former !== undefined) lines.push(`what was there before lies in ${former}`)
+  return [...lines, 'start it with `hopbine up`']
+}

@@ -32,7 +32,22 @@ export const command = defineCommand({
       type: 'text',
       value: 'ADDRESS',
       default: '127.0.0.1',
-      sentence: 'Address of this machine to listen on, as clients reach it.',
+      sentence: 'Address of this machine to listen on.',
+      setting: true,
+    },
+    {
+      name: 'advertised-host',
+      type: 'text',
+      value: 'ADDRESS',
+      defaultNote: 'the address to listen on',
+      sentence: 'Address at which clients reach this datanode.',
+      setting: true,
+    },
+    {
+      name: 'rack',
+      type: 'text',
+      value: 'PATH',
+      sentence: 'Where it stands, like /hall/rack: copies of a block go to different racks.',
       setting: true,
     },
     { name: 'port', type: 'port', default: 7450, sentence: 'TCP port for blocks; 0 takes a free one.' },
@@ -61,15 +76,21 @@ export const command = defineCommand({
       facts: [`namenode ${values.namenode}`],
       async start() {
         const { startDatanode } = await import('@hopbine/datanode/server/datanode.ts')
-        return startDatanode({
+        const datanode = await startDatanode({
           dataDir: dataFolder,
-          namenode,
-          ...('path' in namenode ? {} : { token: readToken(tokenFile) }),
+          namenode: {
+            address: namenode,
+            ...('path' in namenode ? {} : { token: readToken(tokenFile) }),
+          },
           host: values.host,
           port: values.port,
           metricsPort: values['metrics-port'],
           logLevel: values['log-level'],
+          ...(values.rack === undefined ? {} : { rack: values.rack }),
+          ...(values['advertised-host'] === undefined ? {} : { advertisedHost: values['advertised-host'] }),
         })
+        const { address, metricsPort } = datanode
+        return { ...address, metricsPort, stop: () => datanode.stop() }
       },
     })
   },

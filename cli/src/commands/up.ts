@@ -7,7 +7,7 @@ import { defineCommand } from '../options/command.ts'
 import { homeOption, jsonOption, logLevelOption } from '../options/common.ts'
 import type { OptionRow } from '../options/row.ts'
 import { datanodeCount } from '../up/datanode-count.ts'
-import { makeFirstFolders, socketAnswers } from '../up/first-contact.ts'
+import { awaitDatanodes, makeFirstFolders, socketAnswers } from '../up/first-contact.ts'
 import { acquireLock, type Lock, LockHeldError } from '../up/lock.ts'
 import { runSession } from '../up/session.ts'
 
@@ -57,24 +57,31 @@ export const command = defineCommand({
     const lock = await lockHome(layout)
     try {
       const prepared = prepareHome(layout)
+      const datanodes = datanodeCount(layout, values.datanodes)
       return await runSession({
         layout,
         prepared,
-        datanodes: datanodeCount(layout, values.datanodes),
+        datanodes,
         port: values.port,
         metricsPort: values['metrics-port'],
         logLevel: values['log-level'],
         onServing: async socketPath => {
+          const heard = await awaitDatanodes(socketPath, datanodes)
+          if (heard < datanodes) notice(`only ${heard} of ${datanodes} datanodes have registered so far`)
           if (prepared.fresh) await makeFirstFolders(socketPath)
         },
         onReady: up => announce(up, values.json),
-        onNotice: sentence => process.stderr.write(`hopbine up: ${sentence}\n`),
+        onNotice: notice,
       })
     } finally {
       lock.release()
     }
   },
 })
+
+function notice(sentence: string): void {
+  process.stderr.write(`hopbine up: ${sentence}\n`)
+}
 
 async function lockHome(layout: HomeLayout): Promise<Lock> {
   try {

@@ -29,6 +29,8 @@ export class ShellCall {
   readonly signal: AbortSignal
   readonly #flags: ReadonlyMap<string, string>
   exitCode: number = EXIT.ok
+  /** Errors told so far. */
+  failures = 0
 
   constructor(parts: CallParts) {
     this.name = parts.name
@@ -56,6 +58,7 @@ export class ShellCall {
     if (message === undefined) throw error
     process.stderr.write(`${this.name}: ${message}\n`)
     this.exitCode = EXIT.failure
+    this.failures += 1
   }
 
   /** Does something for one path; what fails there is told and the caller goes on. */

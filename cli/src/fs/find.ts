@@ -1,8 +1,8 @@
 /** `-find`: walks trees and prints the paths that an expression accepts. */
+import { compileName, expandBraces } from '@hopbine/client/fs/glob.ts'
 import { wrong } from './arguments.ts'
 import type { ShellCall } from './call.ts'
 import { type FsCommand, MANY } from './command.ts'
-import { alternativesOf, nameMatcher } from './glob.ts'
 import { type FoundItem, forEachItem, walkItems } from './items.ts'
 import { statusJson } from './status-json.ts'
 
@@ -63,8 +63,11 @@ export function parseExpression(args: readonly string[]): Expression {
 
 function nameCondition(pattern: string, anyCase: boolean): Condition {
   const fold = (text: string): string => (anyCase ? text.toLowerCase() : text)
-  const matchers = alternativesOf(fold(pattern)).map(nameMatcher)
-  return ({ status }) => matchers.some(matches => matches(fold(status.name)))
+  const parts = expandBraces(fold(pattern)).map(compileName)
+  return ({ status }) => {
+    const name = fold(status.name)
+    return parts.some(part => ('name' in part ? part.name === name : part.matches.test(name)))
+  }
 }
 
 function typeCondition(letter: string): Condition {

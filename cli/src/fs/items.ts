@@ -2,9 +2,9 @@
  * Paths of the filesystem as a command works on them: as the user wrote them, resolved, with what is there. Arguments
  * are expanded here; a tree is walked here.
  */
+import { isPattern } from '@hopbine/client/fs/glob.ts'
 import { type FileStatus, type FileSystem, isFsError } from '@hopbine/client/index.ts'
 import type { ShellCall } from './call.ts'
-import { expandPattern, type GlobTree, isPattern, withoutEscapes } from './glob.ts'
 import { PathError } from './path-error.ts'
 
 export interface Item {
@@ -28,13 +28,27 @@ export interface ExpandOptions {
 
 /** What one argument stands for: each match of a pattern, else the one path, there or not. */
 export async function expand(call: ShellCall, text: string, options: ExpandOptions = {}): Promise<Item[]> {
+  const items: Item[] = []
   if (isPattern(text)) {
-    const matches = await expandPattern(globTree(call.fs, options), text)
-    if (matches.length > 0) {
-      return matches.map(({ path, entry }) => ({ text: path, path: call.fs.resolve(path), status: entry }))
+    for await (const status of call.fs.glob(text, { signal: call.signal })) {
+      items.push(await matched(call, text, status, options))
     }
   }
-  return [await lookUp(call.fs, withoutEscapes(text), options)]
+  // A pattern that matches nothing stands for the path of that name.
+  return items.length > 0 ? items : [await lookUp(call.fs, text.replaceAll(/\\(.)/g, '$1'), options)]
+}
+
+async function matched(
+  call: ShellCall,
+  pattern: string,
+  status: FileStatus,
+  options: ExpandOptions,
+): Promise<Item> {
+  const { path } = status
+  const home = `${call.fs.homeDirectory}/`
+  const text = !pattern.startsWith('/') && path.startsWith(home) ? path.slice(home.length) : path
+  const follow = status.isSymlink() && options.followLast !== false
+  return { text, path, status: follow ? await statusOf(call.fs, path, options) : status }
 }
 
 /** Runs `work` for everything the arguments stand for, telling what is missing or fails. */
@@ -107,17 +121,5 @@ async function statusOf(
   } catch (error) {
     if (isFsError(error, 'NOT_FOUND') || isFsError(error, 'NOT_A_DIRECTORY')) return undefined
     throw error
-  }
-}
-
-function globTree(fs: FileSystem, options: ExpandOptions): GlobTree<FileStatus> {
-  return {
-    async *entries(folder) {
-      const path = fs.resolve(folder === '' ? '.' : folder)
-      const status = await statusOf(fs, path, {})
-      if (status?.isDirectory() !== true) return
-      for await (const entry of fs.listStatus(path)) yield { name: entry.name, entry }
-    },
-    find: path => statusOf(fs, fs.resolve(path), options),
   }
 }

@@ -24,10 +24,15 @@ export class Lanes {
     this.#running.add(run)
   }
 
-  /** Resolves when every task has ended. */
+  /** Resolves when every task has ended; throws the first failure. */
   async done(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running)
+    await this.settle()
     this.#throwFailure()
+  }
+
+  /** Resolves when every task has ended, however it did. */
+  async settle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
   #throwFailure(): void {

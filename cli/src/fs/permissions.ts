@@ -84,12 +84,16 @@ export async function changeAll(
   recursive = call.has('R'),
 ): Promise<void> {
   const lanes = new Lanes(LANES_MAX)
-  await forEachItem(call, paths, async item => {
-    if (!recursive) return change(item)
-    for await (const entry of walkItems(call, item)) {
-      await lanes.add(() => call.attempt(entry.text, () => change(entry)))
-    }
-  })
+  try {
+    await forEachItem(call, paths, async item => {
+      if (!recursive) return change(item)
+      for await (const entry of walkItems(call, item)) {
+        await lanes.add(() => call.attempt(entry.text, () => change(entry)))
+      }
+    })
+  } finally {
+    await lanes.settle()
+  }
   await lanes.done()
 }
 

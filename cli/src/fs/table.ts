@@ -8,6 +8,13 @@ interface FsFamily {
 
 export const FAMILIES: readonly FsFamily[] = [
   { names: ['ls'], load: () => import('./ls.ts') },
+  { names: ['put', 'copyFromLocal', 'moveFromLocal'], load: () => import('./put.ts') },
+  { names: ['get', 'copyToLocal'], load: () => import('./get.ts') },
+  { names: ['getmerge'], load: () => import('./getmerge.ts') },
+  { names: ['cat', 'text', 'head', 'tail'], load: () => import('./cat.ts') },
+  { names: ['checksum'], load: () => import('./checksum.ts') },
+  { names: ['cp'], load: () => import('./cp.ts') },
+  { names: ['appendToFile'], load: () => import('./append.ts') },
   { names: ['mkdir'], load: () => import('./mkdir.ts') },
   { names: ['rm', 'rmdir', 'expunge'], load: () => import('./remove.ts') },
   { names: ['mv'], load: () => import('./mv.ts') },

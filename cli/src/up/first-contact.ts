@@ -1,5 +1,7 @@
 /** What `up` itself asks of a namenode: whether one answers on a socket, and the first folders of a new home. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isFsError } from '@hopbine/common/base/errors.ts'
+import { status } from '@hopbine/common/protocol/cluster.ts'
 import { chmod, mkdirs } from '@hopbine/common/protocol/metadata.ts'
 import { RpcClient } from '@hopbine/common/rpc/client.ts'
 
@@ -29,6 +31,26 @@ export async function makeFirstFolders(socketPath: string): Promise<void> {
     await client.call(mkdirs, { path: `/user/${user}`, mode: 0o755 })
     await client.call(mkdirs, { path: '/tmp', mode: 0o777 })
     await client.call(chmod, { path: '/tmp', mode: 0o1777 })
+  } finally {
+    client.close()
+  }
+}
+
+/** How long new datanodes have to register, and between two looks, in milliseconds. */
+const REGISTRATION_MS = 10_000
+const REGISTRATION_POLL_MS = 50
+
+/** Resolves when that many datanodes are heard from, or after a while; answers how many are. */
+export async function awaitDatanodes(socketPath: string, wanted: number): Promise<number> {
+  const client = new RpcClient({ address: { path: socketPath } })
+  try {
+    const deadline = performance.now() + REGISTRATION_MS
+    for (;;) {
+      const { datanodes } = await client.call(status, {})
+      const heard = datanodes.filter(node => node.silentMs >= 0).length
+      if (heard >= wanted || performance.now() > deadline) return heard
+      await sleep(REGISTRATION_POLL_MS)
+    }
   } finally {
     client.close()
   }

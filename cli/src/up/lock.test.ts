@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { acquireLock, acquireLockWithin, LockHeldError, lockHolder } from './lock.ts'
+import { acquireLock, LockHeldError, lockHolder } from './lock.ts'
 import { ownIdentity, startOf, stateOf } from './process-identity.ts'
 
 t.test('a lock is held once and free again after its release', async t => {
@@ -73,16 +73,6 @@ t.test('of many that want a stale lock one gets it', async t => {
   const tries = await Promise.allSettled(Array.from({ length: 20 }, () => acquireLock(path)))
   const winners = tries.filter(result => result.status === 'fulfilled')
   t.equal(winners.length, 1)
-})
-
-t.test('waiting for a lock ends when it is given back', async t => {
-  const path = join(t.testdir(), 'up.lock')
-  const lock = await acquireLock(path)
-  await t.rejects(acquireLockWithin(path, 150), LockHeldError)
-  setTimeout(() => lock.release(), 150)
-  const next = await acquireLockWithin(path, 10_000)
-  t.equal(lockHolder(path)?.pid, process.pid)
-  next.release()
 })
 
 t.test('a process is told from others by number and start', async t => {

@@ -1,10 +1,9 @@
 /**
  * A lock file that one process holds while it runs. It appears whole (hard link of a finished file), names its
- * holder, and is taken over when that process is gone. It never waits; `acquireLockWithin` does.
+ * holder, and is taken over when that process is gone. It never waits.
  */
 import { randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandError } from '../exit.ts'
 import { ownIdentity, type ProcessIdentity, stateOf } from './process-identity.ts'
 
@@ -31,7 +30,6 @@ export class LockHeldError extends Error {
 
 /** Tries of taking over before giving up: each means that another process was quicker. */
 const TRIES_MAX = 5
-const POLL_MS = 100
 
 /**
  * Takes the lock or throws LockHeldError. `isInUse` decides about a holder in another container, whose process
@@ -55,19 +53,6 @@ export async function acquireLock(
     rmSync(draft, { force: true })
   }
   throw new CommandError(`${path} changes hands all the time: see which other processes use this folder`)
-}
-
-/** Like `acquireLock`, but gives a holder that is about to end some time. */
-export async function acquireLockWithin(path: string, waitMs: number): Promise<Lock> {
-  const deadline = performance.now() + waitMs
-  for (;;) {
-    try {
-      return await acquireLock(path)
-    } catch (error) {
-      if (!(error instanceof LockHeldError) || performance.now() > deadline) throw error
-    }
-    await sleep(POLL_MS)
-  }
 }
 
 /** The process that holds the lock now, if any. */

@@ -1,17 +1,19 @@
 /**
- * The life of one role in its own process: lock, start, say so, serve until told to stop, stop. The same whether it
+ * The life of one role in its own process: start, say so, serve until told to stop, stop. The same whether it
  * runs alone or under `up`; under `up` it also ends when the supervising process is gone, however that ended.
  */
 import { mkdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isFsError } from '@hopbine/common/base/errors.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { sentenceOf } from '../output/sentence.ts'
-import { acquireLockWithin, type Lock, LockHeldError } from './lock.ts'
 import type { ReadyMessage, RoleMessage } from './role-message.ts'
 
 export interface RunningRole {
   readonly host: string
   readonly port: number
-  readonly metricsPort: number
+  /** Undefined: no metrics page. */
+  readonly metricsPort: number | undefined
   stop(): Promise<void>
 }
 
@@ -24,8 +26,9 @@ export interface RoleOptions {
   start(): Promise<RunningRole>
 }
 
-/** A predecessor that lost its supervisor may need so long to end, in milliseconds. */
-const LOCK_WAIT_MS = 10_000
+/** A predecessor that lost its supervisor may keep the folder so long until it has ended, in milliseconds. */
+const BUSY_WAIT_MS = 10_000
+const BUSY_POLL_MS = 100
 /** A stop that takes longer is broken off, in milliseconds. */
 const STOP_MS = 4_000
 
@@ -33,10 +36,9 @@ const STOP_MS = 4_000
 export async function runRole(options: RoleOptions): Promise<number> {
   const stopping = stopRequest()
   void stopping.then(() => breakOffLater(options.role))
-  let lock: Lock | undefined
   try {
-    lock = await lockData(options)
-    const running = await options.start()
+    makeDataFolder(options.dataFolder)
+    const running = await startOnceFree(options)
     announce(options, running)
     await stopping
     await running.stop()
@@ -47,24 +49,28 @@ export async function runRole(options: RoleOptions): Promise<number> {
     await tell({ type: 'failed', sentence })
     process.stderr.write(`${sentence}\n`)
     return EXIT.failure
-  } finally {
-    lock?.release()
   }
 }
 
-async function lockData({ role, dataFolder }: RoleOptions): Promise<Lock> {
+function makeDataFolder(folder: string): void {
   try {
-    mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
-    return await acquireLockWithin(`${dataFolder}.lock`, LOCK_WAIT_MS)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (error) {
-    if (error instanceof LockHeldError) {
-      throw new CommandError(
-        `another ${role} (process ${error.pid}) runs on ${dataFolder}: stop it, or give another --data-dir`,
-      )
+    const reason = (error as Error).message
+    throw new CommandError(`cannot use ${folder} (${reason}): make it writable, or give another --data-dir`)
+  }
+}
+
+/** Starts when the folder is free: a process that ended moments ago may still be letting go of it. */
+async function startOnceFree(options: RoleOptions): Promise<RunningRole> {
+  const deadline = performance.now() + BUSY_WAIT_MS
+  for (;;) {
+    try {
+      return await options.start()
+    } catch (error) {
+      if (!isFsError(error, 'BUSY') || performance.now() > deadline) throw error
     }
-    throw new CommandError(
-      `cannot use ${dataFolder} (${(error as Error).message}): make it writable, or give another --data-dir`,
-    )
+    await sleep(BUSY_POLL_MS)
   }
 }
 
@@ -92,7 +98,7 @@ function stopRequest(): Promise<void> {
 }
 
 function announce(options: RoleOptions, running: RunningRole): void {
-  const { host, port, metricsPort } = running
+  const { host, port, metricsPort = 0 } = running
   const message: ReadyMessage = { type: 'ready', host, port, metricsPort }
   if (isSupervised()) {
     process.send?.(message)

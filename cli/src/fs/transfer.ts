@@ -1,0 +1,94 @@
+/**
+ * What `-put`, `-get` and `-cp` of trees share: many small files at a time and few large ones, what went wrong told
+ * file by file, progress on a terminal. It copies nothing itself.
+ */
+import { INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import { Progress } from '../output/progress.ts'
+import { wrong } from './arguments.ts'
+import type { ShellCall } from './call.ts'
+import type { FsFlag } from './command.ts'
+import { Lanes } from './lanes.ts'
+
+/** Large files at a time unless `-t` says otherwise; each holds some megabytes in memory. */
+const THREADS = 4
+const THREADS_MAX = 64
+/** Small files at a time for each large one: they wait for answers most of the time, and answers come in batches. */
+const SMALL_PER_LARGE = 16
+
+/** Ending of a file's name while it is being copied. */
+export const COPYING = '._COPYING_'
+
+/** Flags of every command that copies. */
+export const TRANSFER_FLAGS: readonly FsFlag[] = [
+  { name: 'f', sentence: 'Overwrite files that are there.' },
+  { name: 'p', sentence: 'Keep times and permissions, and owners where that is allowed.' },
+  { name: 't', value: 'N', sentence: `Copy N large files at a time (default ${THREADS}).` },
+]
+export const RESUME_FLAG: FsFlag = {
+  name: '-resume',
+  sentence: 'Skip files that an earlier run copied whole, and go on within large ones.',
+}
+
+export class Transfer {
+  readonly call: ShellCall
+  readonly progress = new Progress()
+  readonly isResuming: boolean
+  readonly overwrite: boolean
+  readonly preserve: boolean
+  readonly #small: Lanes
+  readonly #large: Lanes
+
+  constructor(call: ShellCall) {
+    const threads = threadsOf(call)
+    this.call = call
+    this.isResuming = call.has('-resume')
+    this.overwrite = call.has('f')
+    this.preserve = call.has('p')
+    this.#small = new Lanes(threads * SMALL_PER_LARGE)
+    this.#large = new Lanes(threads)
+  }
+
+  /** Waits for a free place, then copies a file of that size; tells its failure. */
+  async add(text: string, size: number, copy: () => Promise<void>): Promise<void> {
+    const lanes = size <= INLINE_BYTES_MAX ? this.#small : this.#large
+    await lanes.add(async () => {
+      await this.call.attempt(text, copy)
+      this.progress.files += 1
+    })
+  }
+
+  /** Runs a whole transfer and resolves when every file of it has ended, in good or in bad. */
+  async run(work: () => Promise<void>): Promise<void> {
+    this.progress.show()
+    try {
+      await work()
+      await this.#small.done()
+      await this.#large.done()
+    } finally {
+      await this.#small.settle()
+      await this.#large.settle()
+      this.progress.stop()
+    }
+  }
+
+  /** Hands chunks on and counts them. */
+  async *counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      this.progress.bytes += chunk.length
+      yield chunk
+    }
+  }
+
+  /** A copied file, for `--json`. */
+  async tell(source: string, target: string, bytes: number): Promise<void> {
+    if (this.call.json) await this.call.out.json({ source, target, bytes })
+  }
+}
+
+function threadsOf(call: ShellCall): number {
+  const text = call.value('t')
+  if (text === undefined) return THREADS
+  const threads = /^\d+$/.test(text) ? Number(text) : 0
+  if (threads < 1 || threads > THREADS_MAX) throw wrong(`-t must be 1 to ${THREADS_MAX}, not ${text}`)
+  return threads
+}
