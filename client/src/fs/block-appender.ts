@@ -117,7 +117,7 @@ export class BlockAppender {
     const part = next.bytes.subarray(0, this.#blockSize - start)
     const failure = await this.#attempt(open.sink.write(part))
     const accepted = open.sink.length - start
-    if (accepted > 0) open.placed.push({ offset: next.offset, blockOffset: start, length: accepted })
+    if (accepted > 0) place(open.placed, { offset: next.offset, blockOffset: start, length: accepted })
     if (accepted === next.bytes.length) this.#waiting.shift()
     else {
       this.#waiting[0] = { offset: next.offset + accepted, bytes: next.bytes.subarray(accepted) }
@@ -254,6 +254,13 @@ export class BlockAppender {
     }
     return [...this.#failedNodes.keys()]
   }
+}
+
+/** Appends a range; many small writes in order are one range. */
+function place(placed: Placed[], range: Placed): void {
+  const last = placed.at(-1)
+  if (last !== undefined && last.offset + last.length === range.offset) last.length += range.length
+  else placed.push(range)
 }
 
 function skip(range: Placed, length: number): Placed {

@@ -15,7 +15,8 @@ export async function blockLocations(
     const window = await map.window(at, call)
     for (const { offset, length, blockId, blockOffset } of window.extents) {
       if (offset + length <= at || offset >= end) continue
-      const nodes = window.blocks.get(blockId)?.members ?? []
+      // Behind those that hold a copy come those that might, after a repair.
+      const nodes = window.blocks.get(blockId)?.members.slice(0, map.status.replication) ?? []
       const last = locations.at(-1)
       const location = { offset, length, blockId, blockOffset, nodes }
       // Windows cut what is one part.

@@ -86,13 +86,7 @@ export class SequentialWriter {
     writer.#file = file
     writer.#position = file.status.size
     try {
-      if (isSmall(file.status)) {
-        const content = await readInline(session, file.inodeId, options)
-        writer.#small = Buffer.allocUnsafeSlow(INLINE_BYTES_MAX)
-        writer.#smallBytes = content.copy(writer.#small)
-      } else {
-        writer.#blocks = new BlockAppender(session.blocks, file, writer.#signal)
-      }
+      await writer.#load(file)
       return writer
     } catch (error) {
       await file.abandon()
@@ -136,6 +130,23 @@ export class SequentialWriter {
     await this.#busy
     await this.#blocks?.close()
     await this.#file?.abandon()
+  }
+
+  /** Goes on from the content that an existing file has. */
+  async #load(file: LeasedFile): Promise<void> {
+    const { size, flags } = file.status
+    const isInline = (flags & FLAG.inline) !== 0
+    const call = { signal: this.#signal }
+    const content = isInline ? await readInline(this.#session, file.inodeId, call) : Buffer.alloc(0)
+    if (size <= INLINE_BYTES_MAX && (isInline || size === 0)) {
+      // What lies behind the inline bytes is a hole.
+      this.#small = Buffer.alloc(INLINE_BYTES_MAX)
+      this.#small.set(content)
+      this.#smallBytes = size
+    } else {
+      const blocks = await this.#intoBlocks()
+      await blocks.append(0, content)
+    }
   }
 
   async #run<T>(work: () => Promise<T>): Promise<T> {
@@ -196,9 +207,4 @@ export class SequentialWriter {
     if (this.#isOver) throw new FsError('INVALID_ARGUMENT', `${this.path} is no longer open for writing`)
     checkAbort(this.#signal)
   }
-}
-
-/** Whether a file's bytes live in the metadata store, or it has none. */
-export function isSmall(status: WireStatus): boolean {
-  return (status.flags & FLAG.inline) !== 0 || status.size === 0
 }

@@ -1,0 +1,202 @@
+/** Random access against a real cluster: any sequence of calls behaves as on one buffer. */
+
+import type { FileHandle, FileSystem } from '@hopbine/client/index.ts'
+import fc from 'fast-check'
+import t from 'tap'
+import { bootInProcess } from '../cluster/in-process.ts'
+import { patternAt } from './content.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+const cluster = await bootInProcess({ datanodes: 2 })
+t.teardown(() => cluster.stop())
+const fs = await cluster.connect()
+
+t.test('a new file is there at once, empty, and vanishes when it is given up unsynced', async t => {
+  const file = await fs.openFile('/new', { create: true })
+  t.equal((await fs.getFileStatus('/new')).size, 0)
+  await file.write(Buffer.from('x'), 0)
+  await file.abort()
+  t.notOk(await fs.exists('/new'))
+})
+
+t.test('create opens what is there, exclusive refuses it, overwrite starts anew', async t => {
+  await fs.writeFile('/there', 'old content')
+  const kept = await fs.openFile('/there', { create: true })
+  t.equal(kept.size, 11)
+  await kept.close()
+  await t.rejects(fs.openFile('/there', { create: true, exclusive: true }), { code: 'ALREADY_EXISTS' })
+  const anew = await fs.openFile('/there', { create: true, overwrite: true })
+  await anew.close()
+  t.equal((await fs.getFileStatus('/there')).size, 0)
+  await t.rejects(fs.openFile('/missing', { write: true }), { code: 'NOT_FOUND' })
+  await t.rejects(fs.openFile('/', {}), { code: 'IS_A_DIRECTORY' })
+})
+
+t.test('a small file synced again and again stays inline, also when others write in between', async t => {
+  const file = await fs.openFile('/notes', { create: true })
+  for (let i = 0; i < 5; i++) {
+    await file.write(Buffer.from(`line ${i}\n`), i * 7)
+    await file.sync()
+    t.equal((await fs.readFile('/notes')).length, (i + 1) * 7)
+  }
+  const status = await fs.getFileStatus('/notes')
+  t.ok(status.isInline)
+  const other = await cluster.connect()
+  await other.writeFile('/tmp-notes', 'x')
+  const appended = await other.openFile('/notes', { write: true })
+  await appended.write(Buffer.from('theirs'), 35)
+  await appended.close()
+  await file.write(Buffer.from('mine'), 41)
+  await file.close()
+  t.equal((await fs.readFile('/notes')).subarray(35).toString(), 'theirsmine')
+})
+
+t.test('a reading handle sees what another has synced, beyond the end that it knew', async t => {
+  const writer = await fs.openFile('/followed', { create: true })
+  await writer.write(patternAt(0, 100 * KIB), 0)
+  await writer.sync()
+  const reader = await fs.openFile('/followed')
+  t.equal(reader.size, 100 * KIB)
+  await writer.write(patternAt(100 * KIB, MIB), 100 * KIB)
+  const target = Buffer.alloc(2 * MIB)
+  t.equal(await reader.read(target, 0), 100 * KIB)
+  await writer.sync()
+  t.equal(await reader.read(target, 0), 100 * KIB + MIB)
+  t.ok(target.subarray(0, 100 * KIB + MIB).equals(patternAt(0, 100 * KIB + MIB)))
+  await writer.close()
+  await reader.close()
+})
+
+t.test('positions outside of any file and uses after closing are refused', async t => {
+  const file = await fs.openFile('/checked', { create: true })
+  await t.rejects(file.write(Buffer.alloc(1), -1), { code: 'INVALID_ARGUMENT' })
+  await t.rejects(file.write(Buffer.alloc(1), 2 ** 52), { code: 'INVALID_ARGUMENT' })
+  await t.rejects(file.read(Buffer.alloc(1), 0.5), { code: 'INVALID_ARGUMENT' })
+  await file.close()
+  await file.close()
+  await t.rejects(file.write(Buffer.alloc(1), 0), { code: 'INVALID_ARGUMENT' })
+  const reader = await fs.openFile('/checked')
+  await t.rejects(reader.write(Buffer.alloc(1), 0), { code: 'INVALID_ARGUMENT' })
+})
+
+t.test('overlapping writes and reads keep the order of their calls', async t => {
+  const file = await fs.openFile('/overlap', { create: true })
+  const model = Buffer.alloc(12 * MIB)
+  const calls: Promise<unknown>[] = []
+  for (let i = 0; i < 3000; i++) {
+    const at = (i * 7919 * 512) % (11 * MIB)
+    const bytes = Buffer.alloc(16 * KIB, i % 251)
+    bytes.copy(model, at)
+    calls.push(file.write(bytes, at))
+    if (i % 100 === 0) calls.push(file.sync())
+    if (i % 150 === 0) calls.push(file.read(Buffer.alloc(MIB), at))
+  }
+  await Promise.all(calls)
+  const found = Buffer.alloc(12 * MIB)
+  const length = await file.read(found, 0)
+  t.ok(found.subarray(0, length).equals(model.subarray(0, length)))
+  await file.close()
+  t.ok((await fs.readFile('/overlap')).equals(model.subarray(0, length)))
+})
+
+/** Sizes on both sides of every border there is: inline, flush, block. */
+const place = fc.oneof(
+  { weight: 3, arbitrary: fc.nat(80 * KIB) },
+  { weight: 2, arbitrary: fc.nat(3 * MIB) },
+  { weight: 1, arbitrary: fc.nat(12 * MIB) },
+)
+const length = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(5000) },
+  { weight: 2, arbitrary: fc.nat(200 * KIB) },
+  { weight: 1, arbitrary: fc.nat(5 * MIB) },
+)
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('write' as const), at: place, length }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('read' as const), at: place, length }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('truncate' as const), at: place, length: fc.constant(0) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('sync' as const, 'reopen' as const),
+      at: fc.constant(0),
+      length: fc.constant(0),
+    }),
+  },
+)
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+/** The file as it should be: bytes up to `size` count. */
+class Model {
+  readonly bytes = Buffer.alloc(20 * MIB)
+  size = 0
+
+  write(bytes: Buffer, at: number): void {
+    if (bytes.length === 0) return
+    bytes.copy(this.bytes, at)
+    this.size = Math.max(this.size, at + bytes.length)
+  }
+
+  truncate(size: number): void {
+    this.bytes.fill(0, size)
+    this.size = size
+  }
+
+  get content(): Buffer {
+    return this.bytes.subarray(0, this.size)
+  }
+}
+
+async function take(
+  session: FileSystem,
+  file: FileHandle,
+  model: Model,
+  next: Step,
+  turn: number,
+): Promise<FileHandle> {
+  if (next.kind === 'write') {
+    const bytes = patternAt(turn * 100_003, next.length)
+    model.write(bytes, next.at)
+    await file.write(bytes, next.at)
+  } else if (next.kind === 'truncate') {
+    model.truncate(next.at)
+    await file.truncate(next.at)
+  } else if (next.kind === 'read') {
+    const target = Buffer.alloc(next.length, 0xee)
+    const found = await file.read(target, next.at)
+    const expected = model.content.subarray(next.at, next.at + next.length)
+    if (found !== expected.length || !target.subarray(0, found).equals(expected)) {
+      throw new Error(`step ${turn}: ${next.length} bytes at ${next.at} read wrongly`)
+    }
+  } else if (next.kind === 'sync') {
+    await file.sync()
+  } else {
+    await file.close()
+    return session.openFile(file.path, { write: true, blockSize: MIB })
+  }
+  return file
+}
+
+t.test('any sequence of calls reads and ends like the same on one buffer', async t => {
+  const reader = await cluster.connect()
+  let run = 0
+  const property = fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async steps => {
+    run += 1
+    const path = `/model-${run}`
+    const model = new Model()
+    let file = await fs.openFile(path, { create: true, blockSize: MIB })
+    for (const [turn, next] of steps.entries()) {
+      file = await take(fs, file, model, next, turn)
+      if (file.size !== model.size) throw new Error(`step ${turn}: size ${file.size}, not ${model.size}`)
+    }
+    await file.close()
+    const found = await reader.readFile(path)
+    if (!found.equals(model.content)) throw new Error('another session reads something else')
+    await fs.delete(path)
+  })
+  await t.resolves(fc.assert(property, { numRuns: 60 }))
+})
