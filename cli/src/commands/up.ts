@@ -6,6 +6,7 @@ import { readUpFile, type UpFile } from '../home/up-file.ts'
 import { defineCommand } from '../options/command.ts'
 import { homeOption, jsonOption, logLevelOption } from '../options/common.ts'
 import type { OptionRow } from '../options/row.ts'
+import { ownCommand, quoted } from '../output/shell-word.ts'
 import { datanodeCount } from '../up/datanode-count.ts'
 import { awaitDatanodes, makeFirstFolders, socketAnswers } from '../up/first-contact.ts'
 import { acquireLock, type Lock, LockHeldError } from '../up/lock.ts'
@@ -100,21 +101,17 @@ function announce(up: UpFile, json: boolean): void {
     process.stdout.write(`${JSON.stringify(up)}\n`)
     return
   }
+  const hopbine = ownCommand()
   const home = up.home === homeOf(undefined) ? '' : ` --home ${quoted(up.home)}`
   const lines = [
     `Hopbine ${up.version} is ready: ${up.roles.map(role => role.role).join(', ')}; Ctrl-C stops it.`,
     '',
     'Try in another terminal:',
-    `  hopbine fs${home} -mkdir -p /data`,
-    `  hopbine fs${home} -put README.md /data`,
-    `  hopbine fs${home} -ls /data`,
-    `  hopbine fs${home} -cat /data/README.md`,
-    `  hopbine admin status${home}`,
+    `  ${hopbine} fs${home} -mkdir -p /data`,
+    `  echo hello | ${hopbine} fs${home} -put - /data/hello.txt`,
+    `  ${hopbine} fs${home} -ls /data`,
+    `  ${hopbine} fs${home} -cat /data/hello.txt`,
+    `  ${hopbine} admin status${home}`,
   ]
   process.stderr.write(`${lines.join('\n')}\n`)
-}
-
-/** As a word of a shell command. */
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -2,8 +2,9 @@
  * `hopbine fs`: finds the command, reads its arguments, connects, runs it and answers Hadoop's exit codes. It holds
  * no command itself.
  */
-import { FileSystem } from '@hopbine/client/index.ts'
+import type { FileSystem } from '@hopbine/client/index.ts'
 import { CommandError, EXIT, UsageError } from '../exit.ts'
+import { connectHome } from '../home/connect.ts'
 import { homeOf } from '../home/layout.ts'
 import { Printer } from '../output/printer.ts'
 import { readArguments, wrong } from './arguments.ts'
@@ -111,8 +112,7 @@ async function connectAndRun(
 
 async function connect(flags: ReadonlyMap<string, string>): Promise<FileSystem> {
   const [user, groups] = (flags.get('-user') ?? process.env.HOPBINE_USER ?? '').split(':')
-  return FileSystem.connect({
-    home: homeOf(flags.get('-home')),
+  return connectHome(homeOf(flags.get('-home')), {
     ...(user === undefined || user === '' ? {} : { user }),
     ...(groups === undefined ? {} : { groups: groups.split(',') }),
   })

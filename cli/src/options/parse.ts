@@ -2,7 +2,7 @@
  * Turns a command line into typed values by the command's rows, filling in settings from the environment and the
  * settings file. Flag before variable before file before default. It never guesses: an unknown option is refused.
  */
-import { UsageError } from '../exit.ts'
+import { CommandError, UsageError } from '../exit.ts'
 import { nearest } from './nearest.ts'
 import { type OptionRow, type Values, variableOf } from './row.ts'
 
@@ -88,6 +88,15 @@ function fromSources(row: OptionRow, sources: Sources): Value | undefined {
 
 function fromFile(row: OptionRow, stored: unknown, path: string): Value {
   const label = `"${row.name}" in ${path}`
+  try {
+    return convertStored(row, stored, label)
+  } catch (error) {
+    // The command line is fine; it is the file that has to be corrected.
+    throw error instanceof UsageError ? new CommandError(error.message) : error
+  }
+}
+
+function convertStored(row: OptionRow, stored: unknown, label: string): Value {
   if (row.type === 'flag' && typeof stored === 'boolean') return stored
   if (row.type !== 'flag' && (typeof stored === 'string' || typeof stored === 'number')) {
     return convert(row, String(stored), label)
