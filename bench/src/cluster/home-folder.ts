@@ -1,0 +1,93 @@
+/** A home folder as `hopbine up` makes it: folders, token and stamp, and the file `up.json` while servers run on it. */
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BenchError } from '../failure.ts'
+
+export interface TcpAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface UpRole {
+  readonly role: string
+  readonly pid: number
+  readonly rpc: TcpAddress
+}
+
+export interface UpFile {
+  readonly pid: number
+  readonly roles: readonly UpRole[]
+  readonly rpc: TcpAddress
+  readonly socket: string
+}
+
+const PRIVATE = 0o700
+
+export class HomeFolder {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  get socket(): string {
+    return join(this.path, 'run', 'namenode.sock')
+  }
+
+  get tokenFile(): string {
+    return join(this.path, 'secrets', 'rpc.token')
+  }
+
+  get namenodeFolder(): string {
+    return join(this.path, 'namenode')
+  }
+
+  datanodeFolder(index: number): string {
+    return join(this.path, `datanode-${index + 1}`)
+  }
+
+  logFile(role: string): string {
+    return join(this.path, 'logs', `${role}.log`)
+  }
+
+  /** Makes what is missing; an installation that is there stays as it is. */
+  async prepare(): Promise<void> {
+    for (const folder of ['', 'run', 'secrets', 'logs']) {
+      await mkdir(join(this.path, folder), { recursive: true, mode: PRIVATE })
+    }
+    const format = join(this.path, 'format.json')
+    if (!existsSync(format)) await writeFile(format, `${JSON.stringify({ format: 1 })}\n`)
+    if (existsSync(this.tokenFile)) return
+    await writeFile(this.tokenFile, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
+  }
+
+  async token(): Promise<string> {
+    return (await readFile(this.tokenFile, 'utf8')).trim()
+  }
+
+  /** What runs on this home; undefined when nothing says that something does. */
+  async up(): Promise<UpFile | undefined> {
+    if (!existsSync(this.#upFile)) return undefined
+    try {
+      return JSON.parse(await readFile(this.#upFile, 'utf8')) as UpFile
+    } catch (error) {
+      throw new BenchError(`${this.#upFile} cannot be read: ${(error as Error).message}`)
+    }
+  }
+
+  async writeUp(up: UpFile): Promise<void> {
+    const temporary = `${this.#upFile}.${process.pid}.tmp`
+    await writeFile(temporary, `${JSON.stringify(up, undefined, 2)}\n`)
+    await rename(temporary, this.#upFile)
+  }
+
+  async removeUp(): Promise<void> {
+    await rm(this.#upFile, { force: true })
+  }
+
+  get #upFile(): string {
+    return join(this.path, 'up.json')
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * A Hopbine for measurements: one that runs on a given home, or servers of our own as child processes on a given or a
+ * temporary home. What it did not start it never stops.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { status } from '@hopbine/common/protocol/cluster.ts'
+import type { ResponseOf } from '@hopbine/common/protocol/method.ts'
+import { RpcClient } from '@hopbine/common/rpc/client.ts'
+import { BenchError } from '../failure.ts'
+import type { Door } from '../load/messages.ts'
+import { pinProcess } from '../machine/pin.ts'
+import { HomeFolder } from './home-folder.ts'
+import { RoleProcess } from './role-process.ts'
+
+export interface ClusterOptions {
+  /** Absent: a temporary folder, gone afterwards. */
+  readonly home?: string
+  /** Started where nothing runs yet. */
+  readonly datanodes: number
+  /** Core that the servers stay on. */
+  readonly core?: number
+  /** The workload stops servers itself, so a Hopbine that somebody else runs will not do. */
+  readonly mustOwn: boolean
+  /** A temporary home is left in place. */
+  readonly keep: boolean
+  readonly transport: 'tcp' | 'unix'
+  /** Folder for CPU profiles of the servers that are started. */
+  readonly profileFolder?: string
+}
+
+export type Status = ResponseOf<typeof status>
+
+const LOG_LEVEL = 'warn'
+/** How long datanodes may take to show up at the namenode, in milliseconds. */
+const DATANODES_MS_MAX = 20_000
+
+export class ProcessCluster {
+  readonly home: HomeFolder
+  readonly #options: ClusterOptions
+  readonly #roles = new Map<string, RoleProcess>()
+  /** Of a Hopbine that runs already. */
+  #foreign: { readonly roles: ReadonlyMap<string, number>; readonly door: Door } | undefined
+  #operator: RpcClient | undefined
+
+  private constructor(home: HomeFolder, options: ClusterOptions) {
+    this.home = home
+    this.#options = options
+  }
+
+  static async open(options: ClusterOptions): Promise<ProcessCluster> {
+    const folder = options.home ?? (await mkdtemp(join(tmpdir(), 'hopbine-bench-')))
+    const cluster = new ProcessCluster(new HomeFolder(folder), options)
+    try {
+      if (!(await cluster.#attach())) await cluster.#start()
+      return cluster
+    } catch (error) {
+      await cluster.close()
+      throw error
+    }
+  }
+
+  /** Whether this process started the servers. */
+  get isOwn(): boolean {
+    return this.#foreign === undefined
+  }
+
+  /** Process ids by role: `namenode`, `datanode-1`, … */
+  get pids(): ReadonlyMap<string, number> {
+    if (this.#foreign !== undefined) return this.#foreign.roles
+    return new Map([...this.#roles].map(([role, { pid }]) => [role, pid]))
+  }
+
+  pidOf(role: string): number {
+    const pid = this.pids.get(role)
+    if (pid === undefined) throw new BenchError(`no ${role} runs on ${this.home.path}`)
+    return pid
+  }
+
+  /** Where load generators connect. */
+  async door(): Promise<Door> {
+    if (this.#foreign !== undefined) return this.#foreign.door
+    if (this.#options.transport === 'unix') return { address: { path: this.home.socket } }
+    const namenode = this.#roles.get('namenode')
+    if (namenode === undefined) throw new BenchError('the namenode does not run')
+    return { address: namenode.address, token: await this.home.token() }
+  }
+
+  /** A session of the bench process itself, for questions between measurements. It lives through restarts. */
+  async operator(): Promise<RpcClient> {
+    this.#operator ??= new RpcClient(await this.door())
+    return this.#operator
+  }
+
+  async status(): Promise<Status> {
+    return (await this.operator()).call(status, {})
+  }
+
+  /** Ends one server, gracefully or not. */
+  async end(role: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (!this.isOwn) throw new BenchError('a Hopbine that was not started here is not stopped here')
+    await this.#roles.get(role)?.end(signal)
+  }
+
+  /** Starts a server that has ended, on its files and its port. */
+  async startAgain(role: string): Promise<void> {
+    const before = this.#roles.get(role)
+    if (before === undefined) throw new BenchError(`${role} was never started`)
+    if (role === 'namenode') await this.#startNamenode(before.address.port)
+    else await this.#startDatanode(Number(role.slice('datanode-'.length)) - 1, before.address.port)
+    await this.#writeUp()
+  }
+
+  /** Stops what was started and removes a temporary home. */
+  async close(): Promise<void> {
+    this.#operator?.close()
+    if (!this.isOwn) return
+    const datanodes = [...this.#roles.values()].filter(({ role }) => role !== 'namenode')
+    await Promise.all(datanodes.map(datanode => datanode.end('SIGTERM')))
+    await this.#roles.get('namenode')?.end('SIGTERM')
+    await this.home.removeUp()
+    if (this.#options.home !== undefined || this.#options.keep) return
+    await rm(this.home.path, { recursive: true, force: true })
+  }
+
+  /** True if a Hopbine runs on the home; then it is used. */
+  async #attach(): Promise<boolean> {
+    const up = await this.home.up()
+    if (up === undefined || !isAlive(up.pid)) return false
+    if (this.#options.mustOwn) {
+      throw new BenchError(
+        `this workload stops and starts servers: stop the Hopbine on ${this.home.path} (process ${up.pid}) first`,
+      )
+    }
+    const isUnix = this.#options.transport === 'unix'
+    const door = isUnix
+      ? { address: { path: up.socket } }
+      : { address: up.rpc, token: await this.home.token() }
+    this.#foreign = { roles: new Map(up.roles.map(({ role, pid }) => [role, pid])), door }
+    const { core } = this.#options
+    if (core !== undefined) for (const { pid } of up.roles) await pinProcess(pid, core)
+    return true
+  }
+
+  async #start(): Promise<void> {
+    await this.home.prepare()
+    await this.#startNamenode(0)
+    for (let index = 0; index < this.#options.datanodes; index++) await this.#startDatanode(index, 0)
+    await this.#writeUp()
+    await this.#untilDatanodes()
+  }
+
+  async #startNamenode(port: number): Promise<void> {
+    const { namenodeFolder, socket, tokenFile } = this.home
+    await this.#startRole('namenode', [
+      ...['namenode', '--data-dir', namenodeFolder, '--socket', socket, '--token-file', tokenFile],
+      ...['--port', String(port), '--metrics-port', '0', '--log-level', LOG_LEVEL],
+    ])
+  }
+
+  async #startDatanode(index: number, port: number): Promise<void> {
+    await this.#startRole(`datanode-${index + 1}`, [
+      ...['datanode', '--data-dir', this.home.datanodeFolder(index), '--namenode', this.home.socket],
+      ...['--port', String(port), '--metrics-port', '0', '--log-level', LOG_LEVEL],
+    ])
+  }
+
+  async #startRole(role: string, argv: readonly string[]): Promise<void> {
+    const { profileFolder, core } = this.#options
+    const profiling =
+      profileFolder === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileFolder}` }
+    const started = await RoleProcess.start({
+      role,
+      argv,
+      logFile: this.home.logFile(role),
+      environment: profiling,
+      ...(core === undefined ? {} : { core }),
+    })
+    this.#roles.set(role, started)
+  }
+
+  async #writeUp(): Promise<void> {
+    const roles = [...this.#roles.values()].map(({ role, pid, address }) => ({ role, pid, rpc: address }))
+    const rpc = roles[0]?.rpc ?? { host: '', port: 0 }
+    await this.home.writeUp({ pid: process.pid, roles, rpc, socket: this.home.socket })
+  }
+
+  async #untilDatanodes(): Promise<void> {
+    const deadline = performance.now() + DATANODES_MS_MAX
+    for (;;) {
+      const { datanodes } = await this.status()
+      const alive = datanodes.filter(({ silentMs }) => silentMs >= 0).length
+      if (alive >= this.#options.datanodes) return
+      if (performance.now() > deadline) throw new BenchError(`${alive} datanodes came up`)
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

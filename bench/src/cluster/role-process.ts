@@ -1,0 +1,83 @@
+/**
+ * One server process, started by the same command that operators use. It says when it serves; it is never started again
+ * by itself, and it goes when the bench process goes.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { BenchError } from '../failure.ts'
+import { pinned } from '../machine/pin.ts'
+import type { TcpAddress } from './home-folder.ts'
+
+export interface RoleStart {
+  readonly role: string
+  /** Words for `hopbine`. */
+  readonly argv: readonly string[]
+  readonly logFile: string
+  /** Added to the environment, for example `NODE_OPTIONS`. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Core that it stays on from its first instruction. */
+  readonly core?: number
+}
+
+const LAUNCHER = fileURLToPath(new URL('../../../scripts/hopbine', import.meta.url))
+/** Lines of a server's log that are shown when it cannot start. */
+const LOG_LINES_SHOWN = 5
+
+export class RoleProcess {
+  readonly role: string
+  readonly pid: number
+  readonly address: TcpAddress
+  readonly #child: ChildProcess
+
+  private constructor(role: string, child: ChildProcess, address: TcpAddress) {
+    this.role = role
+    this.pid = child.pid as number
+    this.address = address
+    this.#child = child
+  }
+
+  /** Resolves when it serves. */
+  static async start(start: RoleStart): Promise<RoleProcess> {
+    const log = openSync(start.logFile, 'a', 0o600)
+    const [command, ...argv] = [...pinned(start.core), LAUNCHER, ...start.argv]
+    const child = spawn(command as string, argv, {
+      stdio: ['ignore', log, log, 'ipc'],
+      env: { ...process.env, ...start.environment },
+    })
+    closeSync(log)
+    const address = await ready(child)
+    if (address === undefined) throw new BenchError(await whyNot(start))
+    return new RoleProcess(start.role, child, address)
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Asks it to stop, or kills it, and resolves when it has ended. */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (!this.isRunning) return
+    const ended = once(this.#child, 'exit')
+    this.#child.kill(signal)
+    await ended
+  }
+}
+
+function ready(child: ChildProcess): Promise<TcpAddress | undefined> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', () => resolve(undefined))
+    child.on('message', message => {
+      const { type, host, port } = message as { type: string; host: string; port: number }
+      if (type === 'ready') resolve({ host, port })
+    })
+  })
+}
+
+async function whyNot({ role, logFile }: RoleStart): Promise<string> {
+  const lines = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-LOG_LINES_SHOWN)
+  return `${role} did not start; the end of ${logFile}:\n${lines.join('\n')}`
+}

@@ -1,0 +1,21 @@
+/** The loads that a generator knows, by the name in their description. */
+import type { Load } from '../load.ts'
+import type { Job } from '../messages.ts'
+import type { FillSpec } from './fill.ts'
+import type { MdtestSpec } from './mdtest.ts'
+import type { SpotifySpec } from './spotify.ts'
+
+export type LoadSpec = FillSpec | MdtestSpec | SpotifySpec
+
+/** Only the module of the load that is asked for is read. */
+export async function makeLoad(job: Job): Promise<Load> {
+  const { load } = job
+  switch (load.name) {
+    case 'fill':
+      return (await import('./fill.ts')).fillLoad(load, job)
+    case 'mdtest':
+      return (await import('./mdtest.ts')).mdtestLoad(load, job)
+    case 'spotify':
+      return (await import('./spotify.ts')).spotifyLoad(load, job)
+  }
+}

@@ -1,0 +1,9 @@
+/** The workloads by name, each loaded only when it is asked for. */
+import type { Workload } from './workload.ts'
+
+type Load = () => Promise<{ readonly workload: Workload }>
+
+export const WORKLOADS: Readonly<Record<string, Load>> = {
+  spotify: () => import('./spotify.ts'),
+  mdtest: () => import('./mdtest.ts'),
+}
