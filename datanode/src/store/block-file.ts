@@ -18,8 +18,9 @@ import {
   encodeSlot,
   slotPosition,
 } from './checksum-file.ts'
-import { closeFile, openFile, readAt, syncData, syncFolder, truncateFile, writeAt } from './disk.ts'
-import { type BlockName, blockFolder, blockPath } from './layout.ts'
+import { closeFile, openFile, readAt, syncData, truncateFile, writeAt } from './disk.ts'
+import type { BlockFolders } from './folders.ts'
+import { type BlockName, blockPath } from './layout.ts'
 import { type BlockState, EMPTY_BLOCK, otherSlot, provenSlot, readChecksums, stateAfter } from './recovery.ts'
 
 /** Bytes to append, with the checksum of each chunk they touch from that chunk's start on. */
@@ -38,7 +39,7 @@ export interface View {
 }
 
 /** After so many unsynced bytes the disk is told to begin, so that a later sync finds little left. */
-const WRITEBACK_BYTES = 32 * 1024 * 1024
+const WRITEBACK_BYTES = 32000 * 1024 * 1024
 
 interface Files {
   readonly dataFd: number
@@ -49,6 +50,7 @@ interface Files {
 export class BlockFile {
   readonly name: BlockName
   readonly #dataDir: string
+  readonly #folders: BlockFolders
   readonly #dataFd: number
   #crcFd: number | undefined
   #generation: number
@@ -62,15 +64,16 @@ export class BlockFile {
   #nextAcknowledged: number
   #cuts = 0
   /** False until a sync has made the files' names durable. */
-  #isNamed: boolean
+  #isNamed = false
   #unsyncedBytes = 0
   #writeback: Promise<void> | undefined
   #diskError: Error | undefined
   #syncing: Promise<void> | undefined
   #syncNext: Promise<void> | undefined
 
-  private constructor(dataDir: string, name: BlockName, parts: BlockState & Files, isNamed: boolean) {
+  private constructor(dataDir: string, name: BlockName, folders: BlockFolders, parts: BlockState & Files) {
     this.#dataDir = dataDir
+    this.#folders = folders
     this.name = name
     this.#dataFd = parts.dataFd
     this.#crcFd = parts.crcFd
@@ -82,15 +85,19 @@ export class BlockFile {
     this.#sequence = parts.sequence
     this.#nextSynced = parts.nextSynced
     this.#nextAcknowledged = parts.nextAcknowledged
-    this.#isNamed = isNamed
   }
 
   /** A new, empty, open block. The folder exists. */
-  static async create(dataDir: string, name: BlockName, generation: number): Promise<BlockFile> {
+  static async create(
+    dataDir: string,
+    name: BlockName,
+    folders: BlockFolders,
+    generation: number,
+  ): Promise<BlockFile> {
     const crcFd = await openFile(blockPath(dataDir, name, 'crc'), 'w+')
     try {
       const dataFd = await openFile(blockPath(dataDir, name, 'open'), 'wx+')
-      const file = new BlockFile(dataDir, name, { ...EMPTY_BLOCK, dataFd, crcFd, generation }, false)
+      const file = new BlockFile(dataDir, name, folders, { ...EMPTY_BLOCK, dataFd, crcFd, generation })
       await writeAt(crcFd, [encodeIdentity(name)], 0)
       await file.#state(0, 0)
       return file
@@ -101,7 +108,7 @@ export class BlockFile {
   }
 
   /** Throws NOT_FOUND or CORRUPT. */
-  static async openSealed(dataDir: string, name: BlockName): Promise<BlockFile> {
+  static async openSealed(dataDir: string, name: BlockName, folders: BlockFolders): Promise<BlockFile> {
     const dataFd = await openFile(blockPath(dataDir, name, 'blk'), 'r')
     try {
       const { synced, crcs } = await readChecksums(dataDir, name)
@@ -113,7 +120,7 @@ export class BlockFile {
         throw new FsError('CORRUPT', `sealed block ${name.blockId} has lost checksums`)
       }
       const parts = { ...EMPTY_BLOCK, ...slot, syncedLength: slot.length, dataFd, crcFd: undefined, crcs }
-      return new BlockFile(dataDir, name, parts, true)
+      return new BlockFile(dataDir, name, folders, parts)
     } catch (error) {
       await closeFile(dataFd)
       throw error
@@ -121,7 +128,12 @@ export class BlockFile {
   }
 
   /** Throws NOT_FOUND or CORRUPT. Cuts a torn tail off. `memory`: 64 KiB or more to verify with. */
-  static async openUnsealed(dataDir: string, name: BlockName, memory: Buffer): Promise<BlockFile> {
+  static async openUnsealed(
+    dataDir: string,
+    name: BlockName,
+    folders: BlockFolders,
+    memory: Buffer,
+  ): Promise<BlockFile> {
     const dataFd = await openFile(blockPath(dataDir, name, 'open'), 'r+')
     let crcFd: number | undefined
     try {
@@ -131,8 +143,9 @@ export class BlockFile {
       const slot = await provenSlot(dataFd, sizeBytes, checksums, memory)
       const length = slot?.length ?? 0
       if (sizeBytes > length) await truncateFile(dataFd, length)
-      const file = new BlockFile(dataDir, name, { ...stateAfter(checksums, slot), dataFd, crcFd }, false)
-      await file.#state(length, slot?.tailCrc ?? 0)
+      const file = new BlockFile(dataDir, name, folders, { ...stateAfter(checksums, slot), dataFd, crcFd })
+      if (slot?.sealed === true) await file.#becomeSealed()
+      else await file.#state(length, slot?.tailCrc ?? 0)
       return file
     } catch (error) {
       await closeFile(dataFd)
@@ -222,19 +235,12 @@ export class BlockFile {
     return this.#syncNext
   }
 
-  /** Syncs and makes the block immutable at its present length. */
+  /** Syncs and makes the block immutable at its present length. No append or sync is under way. */
   async seal(): Promise<void> {
     if (this.isSealed) return
-    await this.sync()
-    const folder = blockFolder(this.#dataDir, this.name)
-    const from = blockPath(this.#dataDir, this.name, 'open')
-    await rename(from, blockPath(this.#dataDir, this.name, 'blk')).catch(error => {
-      throw fromNodeError(error, 'seal')
-    })
-    await syncFolder(folder)
-    const crcFd = this.#crcFd
-    this.#crcFd = undefined
-    if (crcFd !== undefined) await closeFile(crcFd)
+    await this.#syncing
+    await this.#syncOnce(true)
+    await this.#becomeSealed()
   }
 
   /**
@@ -303,7 +309,8 @@ export class BlockFile {
     const first = Math.floor(this.#length / CHECKSUM_CHUNK_BYTES)
     const end = Math.floor(length / CHECKSUM_CHUNK_BYTES)
     this.#sequence += 1
-    const slot = encodeSlot({ length, tailCrc, generation: this.#generation, sequence: this.#sequence })
+    const { generation } = this
+    const slot = encodeSlot({ length, tailCrc, generation, sequence: this.#sequence, sealed: false })
     const writes = [writeAt(crcFd, [slot], slotPosition(this.#nextAcknowledged))]
     if (end > first) {
       const entries = encodeEntries(this.#crcs, first, end)
@@ -338,25 +345,37 @@ export class BlockFile {
 
   #startSync(): Promise<void> {
     this.#syncNext = undefined
-    const work = this.#syncOnce().finally(() => {
+    const work = this.#syncOnce(false).finally(() => {
       if (this.#syncing === work) this.#syncing = undefined
     })
     this.#syncing = work
     return work
   }
 
-  async #syncOnce(): Promise<void> {
+  /** The name is a convenience for listings; the durable slot is what seals. */
+  async #becomeSealed(): Promise<void> {
+    const from = blockPath(this.#dataDir, this.name, 'open')
+    await rename(from, blockPath(this.#dataDir, this.name, 'blk')).catch(error => {
+      throw fromNodeError(error, 'seal')
+    })
+    const crcFd = this.#crcFd
+    this.#crcFd = undefined
+    if (crcFd !== undefined) await closeFile(crcFd)
+  }
+
+  /** The slot names the seal, so that one round of syncs is all that a seal takes. */
+  async #syncOnce(sealed: boolean): Promise<void> {
     this.#checkWritable()
     const length = this.#length
-    if (length === this.#syncedLength && this.#isNamed) return
+    if (length === this.#syncedLength && this.#isNamed && !sealed) return
     this.#sequence += 1
-    const generation = this.#generation
-    const slot = encodeSlot({ length, generation, sequence: this.#sequence, tailCrc: this.#tailCrc })
+    const { generation } = this
+    const slot = encodeSlot({ length, generation, sequence: this.#sequence, tailCrc: this.#tailCrc, sealed })
     const crcFd = this.#crcFd as number
     await writeAt(crcFd, [slot], slotPosition(this.#nextSynced))
-    const folder = this.#isNamed ? undefined : syncFolder(blockFolder(this.#dataDir, this.name))
+    const names = this.#isNamed ? undefined : this.#folders.sync(this.name)
     this.#unsyncedBytes = 0
-    await Promise.all([syncData(this.#dataFd), syncData(crcFd), folder])
+    await Promise.all([syncData(this.#dataFd), syncData(crcFd), names])
     this.#isNamed = true
     this.#syncedLength = length
     this.#nextSynced = otherSlot(this.#nextSynced)

@@ -11,12 +11,11 @@ import type { HeldBlock } from '@hopbine/common/protocol/block.ts'
 import { BufferPool } from '@hopbine/common/wire/buffer-pool.ts'
 import { BlockFile } from './block-file.ts'
 import { syncFolder } from './disk.ts'
+import { BlockFolders } from './folders.ts'
 import {
   type BlockName,
-  blockFolder,
   blockPath,
   GROUPS_FOLDER,
-  groupFolder,
   parseBlockFile,
   parseQuarantineFile,
   QUARANTINE_FOLDER,
@@ -52,7 +51,7 @@ export class BlockStore {
   readonly #gauge: SpaceGauge
   /** In order of last use. */
   readonly #entries = new Map<number, Entry>()
-  readonly #folders = new Set<string>()
+  readonly #folders: BlockFolders
   readonly #quarantined = new Map<number, BlockName>()
   readonly #closing = new Set<Promise<void>>()
   #blocks = 0
@@ -60,6 +59,7 @@ export class BlockStore {
 
   private constructor(options: BlockStoreOptions) {
     this.#options = options
+    this.#folders = new BlockFolders(options.dataDir)
     this.#gauge = new SpaceGauge(options.dataDir, options.reserveBytes)
   }
 
@@ -242,13 +242,13 @@ export class BlockStore {
   async #openExisting(name: BlockName): Promise<BlockFile> {
     const { dataDir } = this.#options
     try {
-      return await BlockFile.openSealed(dataDir, name)
+      return await BlockFile.openSealed(dataDir, name, this.#folders)
     } catch (error) {
       if (!isFsError(error, 'NOT_FOUND')) throw error
     }
     const memory = this.buffers.take(CHECKSUM_CHUNK_BYTES)
     try {
-      return await BlockFile.openUnsealed(dataDir, name, memory)
+      return await BlockFile.openUnsealed(dataDir, name, this.#folders, memory)
     } catch (error) {
       throw isFsError(error, 'NOT_FOUND') ? notFound(name) : error
     } finally {
@@ -263,23 +263,10 @@ export class BlockStore {
         freeBytes,
       })
     }
-    await this.#makeFolder(name)
-    const file = await BlockFile.create(this.#options.dataDir, name, generation)
+    await this.#folders.make(name)
+    const file = await BlockFile.create(this.#options.dataDir, name, this.#folders, generation)
     this.#blocks += 1
     return file
-  }
-
-  /** New folders are made durable at once; the names in them when a block is synced. */
-  async #makeFolder(name: BlockName): Promise<void> {
-    const { dataDir } = this.#options
-    const folder = blockFolder(dataDir, name)
-    if (this.#folders.has(folder)) return
-    const first = await mkdir(folder, { recursive: true })
-    if (first !== undefined) {
-      await syncFolder(groupFolder(dataDir, name.group))
-      await syncFolder(join(dataDir, GROUPS_FOLDER))
-    }
-    this.#folders.add(folder)
   }
 }
 

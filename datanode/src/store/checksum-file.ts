@@ -5,7 +5,7 @@
  * partial last chunk stands in the slot, since it changes as the chunk grows. Bytes only, no disk.
  *
  *   0     'HCRC' · u16 format · u16 0 · f64 block · u32 group · u32 chunk bytes · u32 CRC32C of what precedes
- *   512   slot: f64 length · f64 generation · f64 sequence · u32 tail CRC32C · u32 CRC32C of what precedes
+ *   512   slot: f64 length · f64 generation · f64 sequence · u32 tail CRC32C · u32 sealed · u32 CRC32C of them
  *   1024, 1536, 2048  slots
  *   4096  u32 for each whole chunk
  */
@@ -23,6 +23,8 @@ export interface Slot {
   /** Grows with each slot that is written; the newest that fits the data wins. */
   readonly sequence: number
   readonly tailCrc: number
+  /** In a synced slot: the block is immutable from this length on, whatever its file is called. */
+  readonly sealed: boolean
 }
 
 export const ENTRIES_START = 4096
@@ -34,7 +36,7 @@ const MAGIC = 0x43524348
 const FORMAT = 1
 const SECTOR_BYTES = 512
 const IDENTITY_BYTES = 24
-const SLOT_BYTES = 28
+const SLOT_BYTES = 32
 
 export function slotPosition(index: number): number {
   return SECTOR_BYTES * (1 + index)
@@ -65,6 +67,7 @@ export function encodeSlot(slot: Omit<Slot, 'index'>): Buffer {
   bytes.writeDoubleLE(slot.generation, 8)
   bytes.writeDoubleLE(slot.sequence, 16)
   bytes.writeUInt32LE(slot.tailCrc, 24)
+  bytes.writeUInt32LE(slot.sealed ? 1 : 0, 28)
   bytes.writeUInt32LE(crc32c(bytes.subarray(0, SLOT_BYTES)), SLOT_BYTES)
   return bytes
 }
@@ -82,6 +85,7 @@ export function decodeSlot(file: Buffer, index: number): Slot | undefined {
     generation: bytes.readDoubleLE(8),
     sequence,
     tailCrc: bytes.readUInt32LE(24),
+    sealed: bytes.readUInt32LE(28) === 1,
   }
 }
 

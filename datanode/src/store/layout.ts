@@ -4,7 +4,7 @@
  *   format.json                        what this folder is: format, node, cluster
  *   lock                               who uses it now
  *   groups/GGG/xx/BLOCKID.open         bytes of a block that may still grow
- *   groups/GGG/xx/BLOCKID.blk          bytes of a sealed block; the rename is the seal
+ *   groups/GGG/xx/BLOCKID.blk          bytes of a sealed block, renamed after the seal is durable
  *   groups/GGG/xx/BLOCKID.crc          checksums of either
  *   quarantine/GGG-BLOCKID.{blk,crc}   bad copies, kept for people to look at
  *
