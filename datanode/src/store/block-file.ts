@@ -39,7 +39,7 @@ export interface View {
 }
 
 /** After so many unsynced bytes the disk is told to begin, so that a later sync finds little left. */
-const WRITEBACK_BYTES = 32000 * 1024 * 1024
+const WRITEBACK_BYTES = 64 * 1024 * 1024
 
 interface Files {
   readonly dataFd: number
