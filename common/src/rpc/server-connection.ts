@@ -75,6 +75,18 @@ export class ServerConnection {
     this.#end(start)
   }
 
+  /** Sends what `body` writes as the payload; if it throws, nothing is sent. */
+  respondWith(header: { id: number; method: number }, body: (writer: Writer) => void): void {
+    const start = this.#begin(FRAME_KIND.response, header)
+    try {
+      body(this.#outgoing)
+    } catch (error) {
+      this.#outgoing.rewind(start)
+      throw error
+    }
+    this.#end(start)
+  }
+
   /** Sends an answer that was encoded before, for example one kept for a retried write. */
   respondEncoded(header: { id: number; method: number }, payload: Uint8Array, failed: boolean): void {
     const start = this.#begin(failed ? FRAME_KIND.failure : FRAME_KIND.response, header)

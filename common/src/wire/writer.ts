@@ -25,14 +25,21 @@ export class Writer {
     this.#position = 0
   }
 
+  /** Forgets what was written from `position` on. */
+  rewind(position: number): void {
+    this.#position = position
+  }
+
   /** A copy of everything written. */
   copy(): Buffer {
     return Buffer.from(this.#buffer.subarray(0, this.#position))
   }
 
-  /** A copy of what was written from `start` on. */
+  /** A copy of what was written from `start` on, in memory of its own: fit to be kept for long. */
   copyFrom(start: number): Buffer {
-    return Buffer.from(this.#buffer.subarray(start, this.#position))
+    const kept = Buffer.allocUnsafeSlow(this.#position - start)
+    this.#buffer.copy(kept, 0, start, this.#position)
+    return kept
   }
 
   /** What was written, without a copy; valid until the next write or reset. */

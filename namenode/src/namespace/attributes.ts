@@ -37,6 +37,7 @@ export function saveAttributes(
     d.atimeNs[slot] = row.atimeNs
     d.ctime[slot] = row.ctime
     d.ctimeNs[slot] = row.ctimeNs
+    d.attributesChanged(slot)
     d.markDirty(slot)
   }
   const { parentId, name, size } = row

@@ -197,6 +197,7 @@ export function countChild(tx: Tx, slot: number, children: number, subdirectorie
 export function touchDirectory(tx: Tx, context: CommandContext, slot: number): void {
   tx.directories.mtime[slot] = context.seconds
   tx.directories.mtimeNs[slot] = context.nanos
+  tx.directories.entriesChanged(slot)
   touchAccess(tx, context, slot)
 }
 
@@ -204,6 +205,7 @@ export function touchDirectory(tx: Tx, context: CommandContext, slot: number): v
 export function touchAccess(tx: Tx, context: CommandContext, slot: number): void {
   tx.directories.ctime[slot] = context.seconds
   tx.directories.ctimeNs[slot] = context.nanos
+  tx.directories.attributesChanged(slot)
   tx.directories.markDirty(slot)
 }
 

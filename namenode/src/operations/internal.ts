@@ -23,7 +23,7 @@ export const reclaim = plainWrite(
     const top = tx.directories.slotOf(RECLAIM_INODE)
     let budget = max
     while (budget > 0) {
-      const row = tx.entries.first(RECLAIM_INODE)
+      const [row] = tx.entries.page(RECLAIM_INODE, '', 1)
       if (row === undefined) break
       const slot = tx.directories.findId(row.id)
       budget -= slot < 0 ? reclaimFile(tx, context, row, budget) : reclaimDirectory(tx, context, slot, budget)

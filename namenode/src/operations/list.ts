@@ -1,25 +1,52 @@
 /** list: one page of a directory, in byte order of names. */
 import { LIST_PAGE_MAX } from '@hopbine/common/base/limits.ts'
 import { list_ as method } from '@hopbine/common/protocol/metadata.ts'
+import type { RequestOf, ResponseOf } from '@hopbine/common/protocol/method.ts'
 import { callerOf, EXECUTE, READ, requireDirectoryAccess } from '../namespace/permission.ts'
-import { resolveTarget } from '../namespace/resolve.ts'
+import { resolveTarget, type Target } from '../namespace/resolve.ts'
 import { statusOfRow } from '../namespace/status.ts'
-import { read } from './operation.ts'
+import type { Tx } from '../store/tx.ts'
+import { type QueryContext, read } from './operation.ts'
+
+type Request = RequestOf<typeof method>
 
 export const list = read({
   method,
-  query(tx, { path, after, max }, context) {
-    const caller = callerOf(tx, context.principal)
-    const target = resolveTarget(tx, caller, path, true)
-    if (target.row !== undefined) {
-      const single = after === '' ? [statusOfRow(tx, target.row)] : []
-      return { entries: single, more: false }
+  query: (tx, request, context) => page(tx, findAllowed(tx, request, context), request),
+  /** A small directory's whole listing is kept as bytes until something in it changes. */
+  respond(tx, request, context, writer) {
+    const target = findAllowed(tx, request, context)
+    const isWhole = target.row === undefined && request.after === ''
+    const version = isWhole ? tx.directories.versionOf(target.slot) : 0
+    const kept = isWhole ? tx.listings.get(target.slot, version, limitOf(request)) : undefined
+    if (kept !== undefined) return writer.raw(kept)
+    const answer = page(tx, target, request)
+    const start = writer.position
+    method.response.encode(writer, answer)
+    if (isWhole && !answer.more) {
+      tx.listings.put(target.slot, version, answer.entries.length, writer.copyFrom(start))
     }
-    requireDirectoryAccess(tx, caller, target.slot, READ | EXECUTE)
-    const limit = Math.min(max === 0 ? LIST_PAGE_MAX : max, LIST_PAGE_MAX)
-    const rows = tx.entries.page(tx.directories.id[target.slot] as number, after, limit + 1)
-    const more = rows.length > limit
-    if (more) rows.pop()
-    return { entries: rows.map(row => statusOfRow(tx, row)), more }
   },
 })
+
+function findAllowed(tx: Tx, request: Request, context: QueryContext): Target {
+  const caller = callerOf(tx, context.principal)
+  const target = resolveTarget(tx, caller, request.path, true)
+  if (target.row === undefined) requireDirectoryAccess(tx, caller, target.slot, READ | EXECUTE)
+  return target
+}
+
+function page(tx: Tx, target: Target, request: Request): ResponseOf<typeof method> {
+  if (target.row !== undefined) {
+    return { entries: request.after === '' ? [statusOfRow(tx, target.row)] : [], more: false }
+  }
+  const limit = limitOf(request)
+  const rows = tx.entries.page(tx.directories.id[target.slot] as number, request.after, limit + 1)
+  const more = rows.length > limit
+  if (more) rows.pop()
+  return { entries: rows.map(row => statusOfRow(tx, row)), more }
+}
+
+function limitOf({ max }: Request): number {
+  return Math.min(max === 0 ? LIST_PAGE_MAX : max, LIST_PAGE_MAX)
+}

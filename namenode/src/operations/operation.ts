@@ -8,6 +8,7 @@ import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
 import type { Codec } from '@hopbine/common/wire/codec.ts'
+import type { Writer } from '@hopbine/common/wire/writer.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 
 /** What the leader may look at while it prepares: everything that replicas must not decide for themselves. */
@@ -44,6 +45,8 @@ export interface WriteOperation<Req = unknown, Cmd = unknown, Res = unknown> {
 export interface ReadOperation<Req = unknown, Res = unknown> {
   readonly method: Method<Req, Res>
   query(tx: Tx, request: Req, context: QueryContext): Res
+  /** Writes the answer itself, for operations that can do better than encode `query`; throws before it wrote. */
+  respond?(tx: Tx, request: Req, context: QueryContext, writer: Writer): void
 }
 
 /** Lets the compiler infer the three types of a write from its row. */

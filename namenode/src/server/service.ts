@@ -119,8 +119,13 @@ export class Service implements RpcService {
       disk: () => datanodes.disk(),
     }
     const { method } = operation
-    const response = operation.query(this.#parts.replica.state, method.request.decode(payload), context)
-    connection.respond(header, method.response, response)
+    const { state } = this.#parts.replica
+    const request = method.request.decode(payload)
+    if (operation.respond === undefined) {
+      connection.respond(header, method.response, operation.query(state, request, context))
+    } else {
+      connection.respondWith(header, writer => operation.respond?.(state, request, context, writer))
+    }
     this.#parts.metrics.count(method.name)
   }
 

@@ -45,6 +45,7 @@ export class DirectoryTable {
   readonly #dirtySlots: number[] = []
   #dirty = new Uint8Array(START_SLOTS)
   #hash = new Uint32Array(START_SLOTS)
+  #version = new Uint32Array(START_SLOTS)
 
   id = new Float64Array(START_SLOTS)
   /** Slot of the parent; -1 for the root and the reclaim directory. */
@@ -88,6 +89,7 @@ export class DirectoryTable {
     this.#dirty[slot] = 0
     this.#linkName(slot)
     this.#byId.add(slot, hashOfId(row.id), this.#idHashOf)
+    this.entriesChanged(slot)
     return slot
   }
 
@@ -113,6 +115,22 @@ export class DirectoryTable {
       slot =>
         hashes[slot] === hash && this.parent[slot] === parent && this.#names.equals(slot, text, start, end),
     )
+  }
+
+  /** Changes whenever a listing of the directory could. Never goes back, also when the slot is used again. */
+  versionOf(slot: number): number {
+    return this.#version[slot] as number
+  }
+
+  /** The directory's entries, or what a listing says of them, changed. */
+  entriesChanged(slot: number): void {
+    this.#version[slot] = (this.#version[slot] as number) + 1
+  }
+
+  /** Attributes of the directory itself changed: they are part of its parent's listing. */
+  attributesChanged(slot: number): void {
+    const parent = this.parent[slot] as number
+    if (parent >= 0) this.entriesChanged(parent)
   }
 
   nameOf(slot: number): string {
@@ -225,6 +243,7 @@ export class DirectoryTable {
     const capacity = this.#capacity * 2
     this.#dirty = widen(this.#dirty, new Uint8Array(capacity))
     this.#hash = widen(this.#hash, new Uint32Array(capacity))
+    this.#version = widen(this.#version, new Uint32Array(capacity))
     this.id = widen(this.id, new Float64Array(capacity))
     this.parent = widen(this.parent, new Int32Array(capacity))
     this.mode = widen(this.mode, new Uint16Array(capacity))

@@ -7,12 +7,16 @@ import { type Change, ChangeFeed } from './change-feed.ts'
 import type { Db } from './database.ts'
 import type { DirectoryTable } from './directory-table.ts'
 import { Identities } from './identities.ts'
+import { ListingCache } from './listing-cache.ts'
 import { Sessions } from './sessions.ts'
 import { BlockTable, ExtentTable, InlineTable, TombstoneTable } from './tables/content-table.ts'
 import { DatanodeTable } from './tables/datanode-table.ts'
 import { DirectoryRows } from './tables/directory-rows.ts'
 import { EntryTable } from './tables/entry-table.ts'
 import { MetaRow } from './tables/meta-row.ts'
+
+/** Memory for kept listings, in bytes. */
+const LISTING_BYTES = 64 * 1024 * 1024
 
 /** Who and when, as the log entry says; the same on every replica. */
 export interface CommandContext {
@@ -32,6 +36,7 @@ export class Tx {
   readonly entries: EntryTable
   readonly directoryRows: DirectoryRows
   readonly directories: DirectoryTable
+  readonly listings = new ListingCache(LISTING_BYTES)
   readonly inline: InlineTable
   readonly extents: ExtentTable
   readonly blocks: BlockTable
@@ -47,9 +52,10 @@ export class Tx {
     this.#changeKeepSeconds = changeKeepSeconds
     this.meta = new MetaRow(db)
     this.identities = new Identities(db)
-    this.entries = new EntryTable(db)
     this.directoryRows = new DirectoryRows(db)
     this.directories = this.directoryRows.load()
+    const { directories } = this
+    this.entries = new EntryTable(db, parentId => directories.entriesChanged(directories.slotOf(parentId)))
     this.inline = new InlineTable(db)
     this.extents = new ExtentTable(db)
     this.blocks = new BlockTable(db)

@@ -22,21 +22,27 @@ export interface EntryRow {
   nlink: number
   blockSize: number
   replication: number
+  /** Always 0 so far: replicated. */
   storageClass: number
   flags: number
   generation: number
   target: string | null
 }
 
-const COLUMNS =
-  'parent_id, name, id, kind, mode, owner_id, group_id, size, atime, atime_ns, mtime, mtime_ns, ' +
-  'ctime, ctime_ns, nlink, block_size, replication, storage_class, flags, generation, target'
+/** What is read of a row besides its key. */
+const VALUES =
+  'id, kind, mode, owner_id, group_id, size, atime, atime_ns, mtime, mtime_ns, ctime, ctime_ns, ' +
+  'nlink, block_size, replication, flags, generation, target'
 
 // biome-ignore format: one line a group of columns
-type RawRow = [
-  number, string, number, number, number, number, number, number, number, number, number, number,
-  number, number, number, number, number, number, number, number, string | null,
+type RawValues = [
+  number, number, number, number, number, number, number, number, number, number, number, number,
+  number, number, number, number, number, string | null,
 ]
+/** The values with the name, or with parent and name, behind them. */
+type NamedValues = [...RawValues, string]
+type PlacedValues = [...RawValues, number, string]
+const NAME = 18
 
 export class EntryTable {
   readonly #find
@@ -46,22 +52,26 @@ export class EntryTable {
   readonly #update
   readonly #move
   readonly #delete
-  readonly #any
-  readonly #firstDetached
 
-  constructor(db: Db) {
+  readonly #onChange: (parentId: number) => void
+
+  /** `onChange` hears of every directory whose entries, or their attributes, are about to change. */
+  constructor(db: Db, onChange: (parentId: number) => void) {
+    this.#onChange = onChange
     this.#find = db
-      .prepare<[number, string], RawRow>(`SELECT ${COLUMNS} FROM entry WHERE parent_id = ? AND name = ?`)
+      .prepare<[number, string], RawValues>(`SELECT ${VALUES} FROM entry WHERE parent_id = ? AND name = ?`)
       .raw()
-    this.#findId = db.prepare<[number], RawRow>(`SELECT ${COLUMNS} FROM entry WHERE id = ?`).raw()
+    this.#findId = db
+      .prepare<[number], PlacedValues>(`SELECT ${VALUES}, parent_id, name FROM entry WHERE id = ?`)
+      .raw()
     this.#page = db
-      .prepare<[number, string, number], RawRow>(
-        `SELECT ${COLUMNS} FROM entry WHERE parent_id = ? AND name > ? ORDER BY name LIMIT ?`,
+      .prepare<[number, string, number], NamedValues>(
+        `SELECT ${VALUES}, name FROM entry WHERE parent_id = ? AND name > ? ORDER BY name LIMIT ?`,
       )
       .raw()
     this.#insert = db.prepare(
-      `INSERT INTO entry (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-       ON CONFLICT (parent_id, name) DO NOTHING`,
+      `INSERT INTO entry (${VALUES}, parent_id, name, storage_class)
+       VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (parent_id, name) DO NOTHING`,
     )
     this.#update = db.prepare(
       `UPDATE entry SET mode = ?, owner_id = ?, group_id = ?, size = ?, atime = ?, atime_ns = ?,
@@ -71,43 +81,34 @@ export class EntryTable {
     )
     this.#move = db.prepare('UPDATE entry SET parent_id = ?, name = ?, ctime = ?, ctime_ns = ? WHERE id = ?')
     this.#delete = db.prepare('DELETE FROM entry WHERE parent_id = ? AND name = ?')
-    this.#any = db.prepare<[number], number>('SELECT 1 FROM entry WHERE parent_id = ? LIMIT 1').pluck()
-    this.#firstDetached = db
-      .prepare<[number], RawRow>(`SELECT ${COLUMNS} FROM entry WHERE parent_id = ? ORDER BY name LIMIT 1`)
-      .raw()
   }
 
   find(parentId: number, name: string): EntryRow | undefined {
     const raw = this.#find.get(parentId, name)
-    return raw === undefined ? undefined : fromRaw(raw)
+    return raw === undefined ? undefined : toRow(raw, parentId, name)
   }
 
   findId(id: number): EntryRow | undefined {
     const raw = this.#findId.get(id)
-    return raw === undefined ? undefined : fromRaw(raw)
+    return raw === undefined ? undefined : toRow(raw, raw[NAME], raw[NAME + 1] as string)
   }
 
   /** Up to `max` entries of a directory in byte order of names, after `after`. */
   page(parentId: number, after: string, max: number): EntryRow[] {
-    return this.#page.all(parentId, after, max).map(fromRaw)
-  }
-
-  first(parentId: number): EntryRow | undefined {
-    const raw = this.#firstDetached.get(parentId)
-    return raw === undefined ? undefined : fromRaw(raw)
-  }
-
-  hasChildren(parentId: number): boolean {
-    return this.#any.get(parentId) !== undefined
+    const rows: EntryRow[] = []
+    for (const raw of this.#page.all(parentId, after, max)) rows.push(toRow(raw, parentId, raw[NAME]))
+    return rows
   }
 
   /** False, and nothing written, when the name is taken. */
   insert(row: EntryRow): boolean {
-    return this.#insert.run(toRaw(row)).changes === 1
+    this.#onChange(row.parentId)
+    return this.#insert.run(fromRow(row)).changes === 1
   }
 
   /** Writes every attribute but place, id and kind. */
   update(row: EntryRow): void {
+    this.#onChange(row.parentId)
     const { changes } = this.#update.run(
       row.mode,
       row.ownerId,
@@ -130,48 +131,48 @@ export class EntryTable {
     assert(changes === 1, `entry ${row.id} is where it was read`)
   }
 
-  /** Gives an inode another place; its change time moves with it. */
+  /** Gives an inode another place; its change time moves with it. The old parent is the caller's to tell. */
   move(id: number, parentId: number, name: string, ctime: number, ctimeNs: number): void {
+    this.#onChange(parentId)
     const { changes } = this.#move.run(parentId, name, ctime, ctimeNs, id)
     assert(changes === 1, `entry ${id} exists`)
   }
 
   delete(parentId: number, name: string): void {
+    this.#onChange(parentId)
     const { changes } = this.#delete.run(parentId, name)
     assert(changes === 1, `entry ${parentId}/${name} exists`)
   }
 }
 
-function fromRaw(raw: RawRow): EntryRow {
+function toRow(raw: readonly [...RawValues, ...unknown[]], parentId: number, name: string): EntryRow {
   return {
-    parentId: raw[0],
-    name: raw[1],
-    id: raw[2],
-    kind: raw[3],
-    mode: raw[4],
-    ownerId: raw[5],
-    groupId: raw[6],
-    size: raw[7],
-    atime: raw[8],
-    atimeNs: raw[9],
-    mtime: raw[10],
-    mtimeNs: raw[11],
-    ctime: raw[12],
-    ctimeNs: raw[13],
-    nlink: raw[14],
-    blockSize: raw[15],
-    replication: raw[16],
-    storageClass: raw[17],
-    flags: raw[18],
-    generation: raw[19],
-    target: raw[20],
+    parentId,
+    name,
+    id: raw[0],
+    kind: raw[1],
+    mode: raw[2],
+    ownerId: raw[3],
+    groupId: raw[4],
+    size: raw[5],
+    atime: raw[6],
+    atimeNs: raw[7],
+    mtime: raw[8],
+    mtimeNs: raw[9],
+    ctime: raw[10],
+    ctimeNs: raw[11],
+    nlink: raw[12],
+    blockSize: raw[13],
+    replication: raw[14],
+    storageClass: 0,
+    flags: raw[15],
+    generation: raw[16],
+    target: raw[17],
   }
 }
 
-function toRaw(row: EntryRow): RawRow {
+function fromRow(row: EntryRow): [...PlacedValues, number] {
   return [
-    row.parentId,
-    row.name,
     row.id,
     row.kind,
     row.mode,
@@ -187,9 +188,11 @@ function toRaw(row: EntryRow): RawRow {
     row.nlink,
     row.blockSize,
     row.replication,
-    row.storageClass,
     row.flags,
     row.generation,
     row.target,
+    row.parentId,
+    row.name,
+    row.storageClass,
   ]
 }
