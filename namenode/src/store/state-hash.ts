@@ -1,0 +1,63 @@
+/**
+ * Digests of everything that a shard stores, for comparing replicas: equal after the same commands, wherever
+ * each replica put the borders of its transactions. Reads every row, so it costs the size of the shard; it
+ * sees what is committed or written, not what still gathers in memory.
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { pack, unpack } from 'msgpackr'
+import type { Db } from './database.ts'
+
+/** Every table but `change`, each in the order of its key. */
+const TABLES = {
+  meta: 'SELECT * FROM meta',
+  identity: 'SELECT * FROM identity ORDER BY id',
+  entry: 'SELECT * FROM entry ORDER BY parent_id, name',
+  directory: 'SELECT * FROM directory ORDER BY id',
+  inline_data: 'SELECT * FROM inline_data ORDER BY inode_id',
+  block: 'SELECT * FROM block ORDER BY id',
+  extent: 'SELECT * FROM extent ORDER BY inode_id, offset',
+  tombstone: 'SELECT * FROM tombstone ORDER BY block_id',
+  session: 'SELECT * FROM session ORDER BY client_id',
+  datanode: 'SELECT * FROM datanode ORDER BY node_id',
+} as const
+
+export type TableName = keyof typeof TABLES | 'change'
+
+/** Sha256 in hexadecimal digits of each table; two replicas that differ do so in the tables named here. */
+export function tableHashes(db: Db, changeKeepSeconds: number): Record<TableName, string> {
+  const hashes: Partial<Record<TableName, string>> = {}
+  for (const [table, sql] of Object.entries(TABLES) as [keyof typeof TABLES, string][]) {
+    const hash = createHash('sha256')
+    for (const row of db.prepare<[], unknown[]>(sql).raw().iterate()) hash.update(pack(row))
+    hashes[table] = hash.digest('hex')
+  }
+  const change = createHash('sha256')
+  addChanges(db, changeKeepSeconds, change)
+  hashes.change = change.digest('hex')
+  return hashes as Record<TableName, string>
+}
+
+/** Sha256 in hexadecimal digits over every table. */
+export function stateHash(db: Db, changeKeepSeconds: number): string {
+  const hash = createHash('sha256')
+  for (const [table, digest] of Object.entries(tableHashes(db, changeKeepSeconds))) {
+    hash.update(`${table} ${digest}\n`)
+  }
+  return hash.digest('hex')
+}
+
+/**
+ * Each replica keeps the events in rows of its own making, and drops whole rows. So events count one by one,
+ * and only those young enough to be there on all of them.
+ */
+function addChanges(db: Db, keepSeconds: number, hash: Hash): void {
+  const last = db.prepare<[], number | null>('SELECT max(seconds) FROM change').pluck().get() ?? 0
+  const rows = db
+    .prepare<[number], Buffer>('SELECT events FROM change WHERE seconds >= ? ORDER BY first_index')
+    .pluck()
+  for (const blob of rows.iterate(last - keepSeconds)) {
+    for (const event of unpack(blob) as [number, number, number, ...unknown[]][]) {
+      if (event[2] >= last - keepSeconds) hash.update(pack(event))
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Facts about a replica's state that tests compare: what it keeps in memory, and how much it wrote. Test
+ * only.
+ */
+import type { DirectoryTable } from '../store/directory-table.ts'
+import type { Tx } from '../store/tx.ts'
+
+const COLUMNS = [
+  'mode',
+  'ownerId',
+  'groupId',
+  'atime',
+  'atimeNs',
+  'mtime',
+  'mtimeNs',
+  'ctime',
+  'ctimeNs',
+  'children',
+  'subdirectories',
+  'files',
+  'directories',
+  'bytes',
+  'diskBytes',
+  'nameQuota',
+  'spaceQuota',
+] as const
+
+/** Every directory of the packed table in order of id, whatever slots they lie in. */
+export function packedRows(d: DirectoryTable): string[] {
+  const rows: { id: number; text: string }[] = []
+  for (const slot of d.slots()) {
+    const parent = d.parent[slot] as number
+    const parentId = parent < 0 ? 0 : d.id[parent]
+    const values = COLUMNS.map(column => d[column][slot])
+    const id = d.id[slot] as number
+    rows.push({ id, text: `${id} in ${parentId} as ${d.nameOf(slot)}: ${values.join(' ')}` })
+  }
+  return rows.sort((a, b) => a.id - b.id).map(row => row.text)
+}
+
+/** Everything in memory that a refused operation must leave as it was. */
+export function memoryFacts(tx: Tx): string {
+  const leases = tx.sessions.holders().map(client => [client, ...tx.sessions.openInodes(client)])
+  return JSON.stringify([packedRows(tx.directories), leases, tx.datanodes.all, tx.meta.nextId])
+}
+
+/** Rows that this connection inserted, changed or deleted so far. */
+export function rowsWritten(tx: Tx): number {
+  return tx.db.prepare<[], number>('SELECT total_changes()').pluck().get() ?? 0
+}

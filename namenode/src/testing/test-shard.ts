@@ -1,0 +1,203 @@
+/**
+ * A shard of two replicas in memory. Each write is prepared once, as the leader does; the first replica gets
+ * the command itself, the second what its bytes in the log say, and both get every write twice under the same
+ * number. Answers are compared at once, states by `verify`. Test only.
+ */
+import assert from 'node:assert/strict'
+import type { FsError } from '@hopbine/common/base/errors.ts'
+import { registerDatanode } from '@hopbine/common/protocol/cluster.ts'
+import type { Method } from '@hopbine/common/protocol/method.ts'
+import type { ChangeEvent } from '@hopbine/common/protocol/types.ts'
+import { decodeFailure } from '@hopbine/common/rpc/connection.ts'
+import type { Principal } from '@hopbine/common/rpc/principal.ts'
+import type { Codec } from '@hopbine/common/wire/codec.ts'
+import { Reader } from '@hopbine/common/wire/reader.ts'
+import { Writer } from '@hopbine/common/wire/writer.ts'
+import type { WriteOperation } from '../operations/operation.ts'
+import { READ_OPERATIONS, WRITE_OPERATIONS } from '../operations/registry.ts'
+import { type Command, decodeCommand, encodeCommand } from '../replica/command.ts'
+import type { Reply } from '../store/sessions.ts'
+import type { Tx } from '../store/tx.ts'
+import { checkState } from '../store/verify.ts'
+import { packedRows } from './state-facts.ts'
+import { TestClock } from './test-clock.ts'
+import { OPERATOR, TestReplica } from './test-replica.ts'
+import { type ShardCalls, TestSession } from './test-session.ts'
+
+export interface TestShardOptions {
+  /** How long change events are kept, in seconds. */
+  readonly keepSeconds?: number
+}
+
+const OWN = { user: 'hopbine', groups: ['hopbine'], superuser: true, clientId: '', sequence: 0, behind: 0 }
+
+export class TestShard implements ShardCalls {
+  readonly time = new TestClock()
+  /** Sessions that the leader takes for silent past the soft limit. */
+  silent: string[] = []
+  readonly #leader: TestReplica
+  readonly #follower: TestReplica
+  #nextId: number
+  #sessions = 0
+
+  constructor({ keepSeconds = 3600 }: TestShardOptions = {}) {
+    // Different borders of transactions must not make different states.
+    this.#leader = new TestReplica(this.time.host, 1, keepSeconds)
+    this.#follower = new TestReplica(this.time.host, 7, keepSeconds)
+    this.#nextId = this.#leader.tx.meta.nextId
+  }
+
+  /** State of the first replica, for looking only. */
+  get state(): Tx {
+    return this.#leader.tx
+  }
+
+  get index(): number {
+    return this.#leader.machine.appliedIndex
+  }
+
+  /** A new client session of the superuser. */
+  operator(): TestSession {
+    return this.session(OPERATOR)
+  }
+
+  /** A new client session of an ordinary user; the primary group comes first. */
+  as(user: string, groups: readonly string[] = [user]): TestSession {
+    return this.session({ user, groups, superuser: false })
+  }
+
+  session(principal: Principal): TestSession {
+    this.#sessions += 1
+    return new TestSession(this, principal, this.#sessions.toString(16).padStart(32, '0'))
+  }
+
+  /** Registers datanodes and lets each report once; time that passes silences them. */
+  addDatanodes(...names: string[]): void {
+    const session = this.operator()
+    for (const nodeId of names) {
+      session.write(registerDatanode, { nodeId, host: '127.0.0.1', port: 9000, rack: '/r' })
+    }
+    this.heartbeat(...names)
+  }
+
+  heartbeat(...names: string[]): void {
+    for (const { datanodes } of [this.#leader, this.#follower]) {
+      for (const nodeId of names) {
+        datanodes.heard(nodeId, { capacityBytes: 1000, freeBytes: 400, blocks: 0, full: false }, [])
+      }
+    }
+  }
+
+  /** A command of the leader's own, as housekeeping gives them. */
+  own<Res>(operation: WriteOperation, body: unknown): Res {
+    const { seconds, nanos } = this.time.host.clock.wall()
+    const command = { operation, envelope: { ...OWN, seconds, nanos }, body }
+    return answerOf(operation.method.response as Codec<Res>, this.#applyOnBoth(command))
+  }
+
+  write<Req, Res>(method: Method<Req, Res>, request: Req, session: TestSession): Res {
+    this.time.advance(1)
+    const operation = WRITE_OPERATIONS.get(method.id)
+    assert(operation !== undefined, `${method.name} is a write`)
+    const body = this.#prepare(operation, throughWire(method.request, request), session.principal)
+    const { seconds, nanos } = this.time.host.clock.wall()
+    const envelope = { ...session.principal, ...numbered(session), seconds, nanos }
+    const reply = this.#applyOnBoth({ operation, envelope, body })
+    return answerOf(method.response, reply)
+  }
+
+  read<Req, Res>(method: Method<Req, Res>, request: Req, principal: Principal): Res {
+    const operation = READ_OPERATIONS.get(method.id)
+    assert(operation !== undefined, `${method.name} is a read`)
+    const asked = throughWire(method.request, request)
+    const ask = (replica: TestReplica) => outcome(() => replica.query(operation, asked, principal))
+    const [first, second] = [ask(this.#leader), ask(this.#follower)]
+    assert.deepEqual(second, first, `both replicas answer ${method.name} alike`)
+    if ('error' in first) throw first.error
+    return method.response.decode(new Reader(first.value))
+  }
+
+  /** Events from log index `from` on; both replicas tell the same ones. */
+  events(from = 0): ChangeEvent[] {
+    const events = this.#leader.tx.feed.read(from, 1_000_000)
+    assert.deepEqual(this.#follower.tx.feed.read(from, 1_000_000), events, 'one feed on both replicas')
+    return events
+  }
+
+  /** Both replicas hold the same, everything they hold twice agrees, and a restart would find the same. */
+  verify(): void {
+    const { problems } = checkState(this.#leader.tx, false)
+    assert.deepEqual(problems, [], 'nothing that is kept twice disagrees')
+    const [first, second] = [this.#leader.tableHashes(), this.#follower.tableHashes()]
+    assert.deepEqual(second, first, 'both replicas hold the same rows')
+    assert.equal(this.#follower.hash(), this.#leader.hash())
+    const live = packedRows(this.#leader.tx.directories)
+    assert.deepEqual(packedRows(this.#follower.tx.directories), live, 'both packed tables are the same')
+    const again = this.#leader.reopened()
+    assert.deepEqual(packedRows(again.directories), live, 'a restart finds the same directories')
+    assert.deepEqual(again.sessions.holders(), this.#leader.tx.sessions.holders(), 'and the same leases')
+  }
+
+  #prepare(operation: WriteOperation, request: unknown, principal: Principal): unknown {
+    return operation.prepare(request, {
+      state: this.#leader.tx,
+      principal,
+      drawIds: count => {
+        this.#nextId += count
+        return this.#nextId - count
+      },
+      place: (blockId, replication, exclude) =>
+        this.#leader.datanodes.place(blockId, replication, exclude, principal.user),
+      silentSessions: () => this.silent,
+    })
+  }
+
+  #applyOnBoth(command: Command): Reply {
+    const writer = new Writer()
+    encodeCommand(writer, command)
+    const logged = decodeCommand(writer.copy())
+    const reply = this.#leader.apply(command)
+    const other = this.#follower.apply(logged)
+    const { name } = command.operation.method
+    assert.deepEqual(Buffer.from(other.payload), Buffer.from(reply.payload), `${name}: one answer on both`)
+    assert.equal(other.failed, reply.failed)
+    if (command.envelope.sequence > 0) {
+      this.#leader.replay(command, reply)
+      this.#follower.replay(logged, other)
+    }
+    return reply
+  }
+}
+
+function numbered(session: TestSession) {
+  return { clientId: session.clientId, sequence: session.nextSequence(), behind: 0 }
+}
+
+/** A shard with a session of its superuser. */
+export function openShard(options?: TestShardOptions): { shard: TestShard; operator: TestSession } {
+  const shard = new TestShard(options)
+  return { shard, operator: shard.operator() }
+}
+
+/** A value as the other side of a connection sees it. */
+export function throughWire<T>(codec: Codec<T>, value: T): T {
+  const writer = new Writer()
+  codec.encode(writer, value)
+  return codec.decode(new Reader(writer.copy()))
+}
+
+export function answerOf<Res>(response: Codec<Res>, { failed, payload }: Reply): Res {
+  const reader = new Reader(Buffer.from(payload))
+  if (failed) throw decodeFailure(reader)
+  return response.decode(reader)
+}
+
+type Outcome = { readonly value: Buffer } | { readonly error: FsError }
+
+function outcome(body: () => Buffer): Outcome {
+  try {
+    return { value: body() }
+  } catch (error) {
+    return { error: error as FsError }
+  }
+}
