@@ -18,7 +18,20 @@ export async function* decompressed(name: string, source: Readable): AsyncGenera
   if (unpacker === undefined) return yield* whole
   // A failure of either side destroys the unpacker, and its reader below throws it.
   pipeline(Readable.from(whole), unpacker, () => undefined)
-  yield* unpacker as AsyncIterable<Buffer>
+  try {
+    yield* unpacker as AsyncIterable<Buffer>
+  } catch (error) {
+    throw isZlibError(error) ? new PathError(name, `Cannot unpack it: ${error.message}`) : error
+  }
+}
+
+/** Errors of zlib carry its own number. */
+function isZlibError(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    'errno' in error &&
+    /^(Z_|ZSTD_)/.test(String((error as NodeJS.ErrnoException).code))
+  )
 }
 
 function unpackerOf(name: string, start: Buffer): Duplex | undefined {

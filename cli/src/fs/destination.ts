@@ -4,7 +4,7 @@
  */
 import { baseName, joinPath, parentPath } from '@hopbine/client/fs/paths.ts'
 import type { ShellCall } from './call.ts'
-import { expand, type Item, lookUp } from './items.ts'
+import { expand, type Item, joinText, lookUp } from './items.ts'
 import { PathError } from './path-error.ts'
 
 export interface Destination {
@@ -32,8 +32,7 @@ export async function destination(
     item,
     targetOf: async name => {
       if (!isFolder) return item
-      const child = item.text.endsWith('/') ? item.text + name : `${item.text}/${name}`
-      return lookUp(call.fs, child)
+      return lookUp(call.fs, joinText(item.text, name))
     },
   }
 }
@@ -64,6 +63,5 @@ export function nameOf(item: Item): string {
 
 /** An entry that need not exist, below an item. */
 export function placeIn(parent: Item, name: string): Item {
-  const text = parent.text.endsWith('/') ? parent.text + name : `${parent.text}/${name}`
-  return { text, path: joinPath(parent.path, name), status: undefined }
+  return { text: joinText(parent.text, name), path: joinPath(parent.path, name), status: undefined }
 }

@@ -2,8 +2,9 @@
  * `-get` and `-copyToLocal`: copies files and trees to this machine. A file appears whole or not at all: it is written
  * under another name first. A symbolic link is copied as what it leads to.
  */
-import { chmod, mkdir, stat, utimes } from 'node:fs/promises'
+import { chmod, mkdir, opendir, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { joinPath } from '@hopbine/client/fs/paths.ts'
 import type { ShellCall } from './call.ts'
 import { type FsCommand, MANY } from './command.ts'
 import { nameOf } from './destination.ts'
@@ -11,7 +12,7 @@ import { getFile } from './get-file.ts'
 import { childOf, type FoundItem, found, lookUp } from './items.ts'
 import { sourceItems } from './mv.ts'
 import { PathError } from './path-error.ts'
-import { RESUME_FLAG, TRANSFER_FLAGS, Transfer } from './transfer.ts'
+import { isEarlierCopy, RESUME_FLAG, TRANSFER_FLAGS, Transfer } from './transfer.ts'
 
 const get: FsCommand = {
   name: 'get',
@@ -36,7 +37,7 @@ const get: FsCommand = {
       await call.attempt(source.text, async () => {
         const item = found(source)
         await count(transfer, item)
-        const target = isFolder ? join(to, nameOf(item)) : to
+        const target = isFolder ? await targetIn(transfer, item, to) : to
         await transfer.run(() => getTree(transfer, item, target, new Set()))
       })
     }
@@ -58,6 +59,20 @@ async function checkTarget(transfer: Transfer, to: string, sources: number): Pro
     throw PathError.missing(to)
   }
   return false
+}
+
+/** The place of a source in a folder; a run that goes on finds what the run before made by its content. */
+async function targetIn(transfer: Transfer, item: FoundItem, folder: string): Promise<string> {
+  const target = join(folder, nameOf(item))
+  const mayBeEarlier = transfer.isResuming && item.status.isDirectory()
+  if (!mayBeEarlier || (await localStat(target)) !== undefined) return target
+  const { fs } = transfer.call
+  const isEarlier = await isEarlierCopy(namesIn(folder), name => fs.exists(joinPath(item.path, name)))
+  return isEarlier ? folder : target
+}
+
+async function* namesIn(folder: string): AsyncGenerator<string> {
+  for await (const { name } of await opendir(folder)) yield name
 }
 
 async function printAll(call: ShellCall, items: readonly FoundItem[]): Promise<void> {

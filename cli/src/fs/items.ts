@@ -89,7 +89,9 @@ export async function childNamed(fs: FileSystem, parent: Item, name: string): Pr
   return lookUp(fs, joinText(parent.text, name))
 }
 
-function joinText(parent: string, name: string): string {
+/** The text of an entry; what lies in `.` goes by its name alone, as in Hadoop. */
+export function joinText(parent: string, name: string): string {
+  if (parent === '.') return name
   return parent.endsWith('/') ? parent + name : `${parent}/${name}`
 }
 

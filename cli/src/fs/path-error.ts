@@ -68,6 +68,7 @@ export function messageOf(error: unknown, path: string | undefined): string | un
   if (error instanceof PathError || error instanceof ShellError) return error.message
   if (isFsError(error)) {
     // The server's own words say which part of the path denied whom; a bare code needs the path.
+    if (error.code === 'ACCESS_DENIED') return deniedMessage(error.message)
     const words = WORDS_BY_CODE[error.code]
     return words === undefined || path === undefined ? error.message : `\`${path}': ${words}`
   }
@@ -75,4 +76,9 @@ export function messageOf(error: unknown, path: string | undefined): string | un
   const words = errno?.code === undefined ? undefined : WORDS_BY_ERRNO[errno.code]
   if (words !== undefined) return `\`${errno?.path ?? path ?? ''}': ${words}`
   return sentenceOf(error)
+}
+
+/** Scripts look for the first two words. */
+function deniedMessage(message: string): string {
+  return message.startsWith(WORDS.denied) ? message : `${WORDS.denied}: ${message}`
 }

@@ -2,15 +2,17 @@
  * `-put`, `-copyFromLocal` and `-moveFromLocal`: copies files and trees of this machine into the filesystem. A file
  * appears whole or not at all: small ones are made by one call, large ones under another name first.
  */
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { ShellCall } from './call.ts'
 import { type FsCommand, MANY } from './command.ts'
-import { type Destination, destination } from './destination.ts'
+import { type Destination, destination, placeIn } from './destination.ts'
 import { childNamed, type Item } from './items.ts'
 import { FolderPath, type LocalItem, localEntries, localItem } from './local-tree.ts'
 import { PathError } from './path-error.ts'
 import { putFile, putStream } from './put-file.ts'
-import { RESUME_FLAG, TRANSFER_FLAGS, Transfer } from './transfer.ts'
+import { isEarlierCopy, RESUME_FLAG, TRANSFER_FLAGS, Transfer } from './transfer.ts'
 
 const put: FsCommand = {
   name: 'put',
@@ -79,8 +81,24 @@ async function putSource(transfer: Transfer, source: LocalItem, place: Destinati
       })
       counting.catch((error: unknown) => call.note(`cannot count ${source.text}: ${String(error)}`))
     }
-    await putTree(transfer, source, await place.targetOf(source.name), new FolderPath())
+    await putTree(transfer, source, await targetOf(transfer, source, place), new FolderPath())
   })
+}
+
+/** The place of a source; a run that goes on finds the folder that the run before made by its content. */
+async function targetOf(transfer: Transfer, source: LocalItem, place: Destination): Promise<Item> {
+  const target = await place.targetOf(source.name)
+  const mayBeEarlier = transfer.isResuming && source.isFolder && place.item.status?.isDirectory() === true
+  if (!mayBeEarlier || target.status !== undefined) return target
+  const { fs } = transfer.call
+  const isEarlier = await isEarlierCopy(namesOf(fs.listStatus(place.item.path)), async name =>
+    existsSync(join(source.text, name)),
+  )
+  return isEarlier ? place.item : target
+}
+
+async function* namesOf(entries: AsyncIterable<{ readonly name: string }>): AsyncGenerator<string> {
+  for await (const { name } of entries) yield name
 }
 
 async function putTree(
@@ -102,16 +120,11 @@ async function putTree(
   for await (const entry of localEntries(call, source)) {
     await call.attempt(entry.text, async () => {
       // In a folder that was just made nothing needs to be looked up.
-      const child = isNew ? freshChild(target, entry.name) : await childNamed(call.fs, target, entry.name)
+      const child = isNew ? placeIn(target, entry.name) : await childNamed(call.fs, target, entry.name)
       await putTree(transfer, entry, child, path)
     })
   }
   if (transfer.preserve) await keepAttributes(call, source, target)
-}
-
-function freshChild(parent: Item, name: string): Item {
-  const text = parent.text.endsWith('/') ? parent.text + name : `${parent.text}/${name}`
-  return { text, path: `${parent.path === '/' ? '' : parent.path}/${name}`, status: undefined }
 }
 
 async function keepAttributes(call: ShellCall, source: LocalItem, target: Item): Promise<void> {

@@ -85,6 +85,27 @@ export class Transfer {
   }
 }
 
+/** Entries looked at to recognise a folder. */
+const RECOGNISE_MAX = 1_000
+
+/**
+ * Whether a folder at the destination is what an earlier run of the same copy made, and not one to copy into: it has
+ * entries, and each (of the first thousand) has its like in the source.
+ */
+export async function isEarlierCopy(
+  names: AsyncIterable<string>,
+  isInSource: (name: string) => Promise<boolean>,
+): Promise<boolean> {
+  let count = 0
+  for await (const name of names) {
+    const original = name.endsWith(COPYING) ? name.slice(0, -COPYING.length) : name
+    if (!(await isInSource(original))) return false
+    count += 1
+    if (count === RECOGNISE_MAX) return true
+  }
+  return count > 0
+}
+
 function threadsOf(call: ShellCall): number {
   const text = call.value('t')
   if (text === undefined) return THREADS

@@ -10,6 +10,7 @@ export function sentenceOf(error: unknown): string | undefined {
   if (error instanceof CommandError || error instanceof FsError) return error.message
   if (!(error instanceof Error)) return undefined
   const { code, path } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return portSentence(error)
   const words = code === undefined ? undefined : SYSTEM_WORDS[code]
   if (words === undefined) return undefined
   return path === undefined ? `${words} (${error.message})` : `${path}: ${words}`
@@ -31,6 +32,12 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long',
   EMFILE: 'too many open files: raise the limit with `ulimit -n`',
   ENFILE: 'the machine has too many open files',
-  EADDRINUSE: 'the port is taken: choose another one',
   EADDRNOTAVAIL: 'this machine has no such address',
+}
+
+function portSentence(error: Error): string {
+  const { address, port } = error as { address?: string; port?: number }
+  const where =
+    port === undefined ? (address ?? 'an address') : `port ${port} of ${address ?? 'this machine'}`
+  return `${where} is taken: choose another one, or stop who listens there`
 }

@@ -59,7 +59,9 @@ export class SupervisedRole {
       return undefined
     }
     const end = await run.ended
-    return end.sentence ?? `${this.spec.role} ended at its start (${end.how}): read ${this.spec.logFile}`
+    const { role, logFile } = this.spec
+    if (end.sentence !== undefined) return `the ${role} cannot start: ${end.sentence}`
+    return `the ${role} ended at its start (${end.how}): read ${logFile}`
   }
 
   /** Asks it to stop and resolves when it has ended. */
@@ -90,7 +92,7 @@ export class SupervisedRole {
     void run.ended.then(end => {
       if (this.#stopping) return
       if (performance.now() - since > SOUND_MS) this.#pauseMs = PAUSE_MS_MIN
-      this.#restartLater(`${this.spec.role} ended (${end.how})`)
+      this.#restartLater(`the ${this.spec.role} ended (${end.how})`)
     })
   }
 
@@ -107,12 +109,12 @@ export class SupervisedRole {
     const ready = await run.ready
     if (this.#stopping) return
     if (ready !== undefined) {
-      this.#events.onNotice(`${this.spec.role} serves again (process ${run.pid})`)
+      this.#events.onNotice(`the ${this.spec.role} serves again (process ${run.pid})`)
       return this.#served(run, ready)
     }
     const end = await run.ended
     if (this.#stopping) return
-    const what = `${this.spec.role} cannot start: ${end.sentence ?? end.how}`
+    const what = `the ${this.spec.role} cannot start: ${end.sentence ?? end.how}`
     this.#startFailures += 1
     if (this.#startFailures >= START_FAILURES_MAX)
       this.#events.onGivenUp(`${what}; read ${this.spec.logFile}`)

@@ -117,7 +117,11 @@ t.test('a port that is taken, a damaged setting or home: one sentence, exit code
   const { port } = server.address() as { port: number }
   const cases: ReadonlyArray<readonly [what: string, prepare: (home: string) => string[], sentence: RegExp]> =
     [
-      ['port taken', () => ['--port', String(port)], /EADDRINUSE|port is taken/],
+      [
+        'port taken',
+        () => ['--port', String(port)],
+        /^hopbine up: the namenode cannot start: port \d+ of 127\.0\.0\.1 is taken: choose/,
+      ],
       [
         'settings no JSON',
         home => write(home, 'config.json', '{"port": '),
