@@ -28,15 +28,15 @@ export function newRow(tx: Tx, context: CommandContext, parent: number, inode: N
   const { seconds, nanos } = context
   const inherits = ((tx.directories.mode[parent] as number) & SET_GID) !== 0
   const ownGroup = context.groups[0] ?? context.user
-  const setGid = inherits && inode.kind === KIND.directory ? SET_GID : 0
+  const group = inherits ? (tx.directories.groupId[parent] as number) : tx.identities.intern(ownGroup)
   return {
     parentId: tx.directories.id[parent] as number,
     name: inode.name,
     id: inode.id,
     kind: inode.kind,
-    mode: inode.mode | setGid,
+    mode: modeOf(tx, context, inode, inherits, group),
     ownerId: tx.identities.intern(context.user),
-    groupId: inherits ? (tx.directories.groupId[parent] as number) : tx.identities.intern(ownGroup),
+    groupId: group,
     size: inode.size ?? 0,
     atime: seconds,
     atimeNs: nanos,
@@ -52,6 +52,19 @@ export function newRow(tx: Tx, context: CommandContext, parent: number, inode: N
     generation: 1,
     target: inode.target ?? null,
   }
+}
+
+/** A directory inherits the set-gid bit; nobody lends rights of a group that he is not in through a file. */
+function modeOf(
+  tx: Tx,
+  context: CommandContext,
+  { kind, mode }: NewInode,
+  inherits: boolean,
+  groupId: number,
+): number {
+  if (kind === KIND.directory) return inherits ? mode | SET_GID : mode
+  const mayLend = context.superuser || context.groups.includes(tx.identities.nameOf(groupId))
+  return mayLend ? mode : mode & ~SET_GID
 }
 
 /** Adds a name that is free. False, and nothing written, when it is taken. */

@@ -51,19 +51,16 @@ export const create = write({
     if (request.createParents) {
       const missing = missingParents(tx, caller, request.path)
       if (missing.names.length > 0) {
-        const row = fileRow(tx, context, request, firstId, missing.parent, missing.last)
         requireDirectoryAccess(tx, caller, missing.parent, WRITE | EXECUTE)
-        requireRoom(tx, missing.parent, missing.names.length + 1, row.size * row.replication)
+        requireRoom(tx, missing.parent, missing.names.length + 1, diskBytesOf(request))
         const parent = makeParents(tx, context, missing, DIRECTORY_MODE, firstId + 1)
-        row.parentId = tx.directories.id[parent] as number
-        return finish(tx, context, parent, row, request)
+        return make(tx, context, { parent, name: missing.last }, request, firstId)
       }
     }
     const place = resolvePlaceFollowing(tx, caller, request.path)
     if (place.name === '') throw new FsError('IS_A_DIRECTORY', `${request.path} is a directory`)
-    const row = fileRow(tx, context, request, firstId, place.parent, place.name)
-    replaceExisting(tx, context, caller, place, request, row, silent)
-    return finish(tx, context, place.parent, row, request)
+    replaceExisting(tx, context, caller, place, request, silent)
+    return make(tx, context, place, request, firstId)
   },
 })
 
@@ -87,26 +84,8 @@ function withDefaults(request: Request): Request {
   return { ...request, blockSize, replication }
 }
 
-function fileRow(
-  tx: Tx,
-  context: CommandContext,
-  request: Request,
-  id: number,
-  parent: number,
-  name: string,
-): EntryRow {
-  const { inline } = request
-  const whole = inline === undefined ? ENTRY_FLAG.open | ENTRY_FLAG.unborn : 0
-  return newRow(tx, context, parent, {
-    id,
-    name,
-    kind: KIND.file,
-    mode: request.mode & 0o7777,
-    size: inline?.length ?? 0,
-    blockSize: request.blockSize,
-    replication: request.replication,
-    flags: inline !== undefined && inline.length > 0 ? ENTRY_FLAG.inline : whole,
-  })
+function diskBytesOf(request: Request): number {
+  return (request.inline?.length ?? 0) * request.replication
 }
 
 /**
@@ -119,11 +98,10 @@ function replaceExisting(
   caller: Caller,
   place: Place,
   request: Request,
-  row: EntryRow,
   silent: readonly string[],
 ): void {
   const existing = lookUp(tx, place)
-  const disk = row.size * row.replication
+  const disk = diskBytesOf(request)
   if (existing === undefined) {
     requireDirectoryAccess(tx, caller, place.parent, WRITE | EXECUTE)
     return requireRoom(tx, place.parent, 1, disk)
@@ -146,17 +124,25 @@ function requireReplaceable(existing: Target, request: Request): EntryRow {
   return existing.row
 }
 
-function finish(tx: Tx, context: CommandContext, parent: number, row: EntryRow, request: Request) {
-  assert(addEntry(tx, context, parent, row), `${row.name} was free`)
-  if (row.flags & ENTRY_FLAG.inline) tx.inline.set(row.id, request.inline as Uint8Array)
-  if (row.flags & ENTRY_FLAG.open) tx.sessions.grant(context.clientId, row.id)
-  tx.changed(context, {
-    what: 'create',
-    inodeId: row.id,
-    parentId: row.parentId,
-    name: row.name,
-    kind: row.kind,
-    size: row.size,
+/** The file at a place that is free, after all checks. */
+function make(tx: Tx, context: CommandContext, place: Place, request: Request, id: number) {
+  const { parent, name } = place
+  const { inline, blockSize, replication } = request
+  const whole = inline === undefined ? ENTRY_FLAG.open | ENTRY_FLAG.unborn : 0
+  const row = newRow(tx, context, parent, {
+    id,
+    name,
+    kind: KIND.file,
+    mode: request.mode & 0o7777,
+    size: inline?.length ?? 0,
+    blockSize,
+    replication,
+    flags: inline !== undefined && inline.length > 0 ? ENTRY_FLAG.inline : whole,
   })
+  assert(addEntry(tx, context, parent, row), `${name} was free`)
+  if (row.flags & ENTRY_FLAG.inline) tx.inline.set(id, inline as Uint8Array)
+  if (row.flags & ENTRY_FLAG.open) tx.sessions.grant(context.clientId, id)
+  const { parentId, kind, size } = row
+  tx.changed(context, { what: 'create', inodeId: id, parentId, name, kind, size })
   return { status: statusOfRow(tx, row) }
 }
