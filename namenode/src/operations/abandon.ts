@@ -7,14 +7,18 @@ import { closeFile, requireLease } from '../namespace/lease.ts'
 import { ENTRY_FLAG } from '../store/schema.ts'
 import { plainWrite } from './operation.ts'
 
-export const abandon = plainWrite(method, (tx, context, { inodeId }) => {
-  const row = requireLease(tx, context, inodeId)
-  const unborn = (row.flags & ENTRY_FLAG.unborn) !== 0
-  closeFile(tx, context, row)
-  if (unborn) {
-    const { parentId, name, kind } = row
-    dropEntry(tx, context, { slot: -1, row, parent: tx.directories.slotOf(parentId), name })
-    tx.changed(context, { what: 'abandon', inodeId, parentId, name, kind })
-  }
-  return {}
-})
+export const abandon = plainWrite(
+  method,
+  (tx, context, { inodeId }) => {
+    const row = requireLease(tx, context, inodeId)
+    const unborn = (row.flags & ENTRY_FLAG.unborn) !== 0
+    closeFile(tx, context, row)
+    if (unborn) {
+      const { parentId, name, kind } = row
+      dropEntry(tx, context, { slot: -1, row, parent: tx.directories.slotOf(parentId), name })
+      tx.changed(context, { what: 'abandon', inodeId, parentId, name, kind })
+    }
+    return {}
+  },
+  { frees: true },
+)

@@ -38,6 +38,8 @@ export interface WriteOperation<Req = unknown, Cmd = unknown, Res = unknown> {
   readonly method: Method<Req, Res>
   /** How the command is written into the log. Only ever gains fields. */
   readonly command: Codec<Cmd>
+  /** Gives space or leases back: still served while the disk is too full for other writes. */
+  readonly frees?: boolean
   prepare(request: Req, context: PrepareContext): Cmd
   apply(tx: Tx, context: CommandContext, command: Cmd): Res
 }
@@ -62,6 +64,7 @@ export function read<Req, Res>(operation: ReadOperation<Req, Res>): ReadOperatio
 export function plainWrite<Req, Res>(
   method: Method<Req, Res>,
   apply: (tx: Tx, context: CommandContext, request: Req) => Res,
+  { frees = false } = {},
 ): WriteOperation {
-  return write({ method, command: method.request, prepare: request => request, apply })
+  return write({ method, command: method.request, frees, prepare: request => request, apply })
 }

@@ -18,30 +18,34 @@ import { lookUp, notFound, resolvePlace, type Target } from '../namespace/resolv
 import type { Tx } from '../store/tx.ts'
 import { plainWrite } from './operation.ts'
 
-export const remove = plainWrite(method, (tx, context, { path, recursive, only }) => {
-  if (only > REMOVE.directory) throw new FsError('INVALID_ARGUMENT', `unknown kind ${only}`)
-  const caller = callerOf(tx, context)
-  const place = resolvePlace(tx, caller, path)
-  const target = lookUp(tx, place)
-  if (target === undefined) throw notFound(path)
-  if (target.parent < 0) throw new FsError('NOT_PERMITTED', `${path} cannot be removed`, { path })
-  requireKind(tx, caller, target, path, recursive, only)
-  const owner =
-    target.row === undefined ? (tx.directories.ownerId[target.slot] as number) : target.row.ownerId
-  requireRemovable(tx, caller, target.parent, owner)
-  const { files, directories, bytes } = weightOf(tx, target)
-  tx.changed(context, {
-    what: 'remove',
-    inodeId: idOf(tx, target),
-    parentId: tx.directories.id[target.parent] as number,
-    name: target.row?.name ?? tx.directories.nameOf(target.slot),
-    kind: kindOf(target),
-    size: target.row?.size ?? 0,
-  })
-  if (target.row !== undefined) closeFile(tx, context, target.row)
-  dropEntry(tx, context, target)
-  return { files, directories, bytes }
-})
+export const remove = plainWrite(
+  method,
+  (tx, context, { path, recursive, only }) => {
+    if (only > REMOVE.directory) throw new FsError('INVALID_ARGUMENT', `unknown kind ${only}`)
+    const caller = callerOf(tx, context)
+    const place = resolvePlace(tx, caller, path)
+    const target = lookUp(tx, place)
+    if (target === undefined) throw notFound(path)
+    if (target.parent < 0) throw new FsError('NOT_PERMITTED', `${path} cannot be removed`, { path })
+    requireKind(tx, caller, target, path, recursive, only)
+    const owner =
+      target.row === undefined ? (tx.directories.ownerId[target.slot] as number) : target.row.ownerId
+    requireRemovable(tx, caller, target.parent, owner)
+    const { files, directories, bytes } = weightOf(tx, target)
+    tx.changed(context, {
+      what: 'remove',
+      inodeId: idOf(tx, target),
+      parentId: tx.directories.id[target.parent] as number,
+      name: target.row?.name ?? tx.directories.nameOf(target.slot),
+      kind: kindOf(target),
+      size: target.row?.size ?? 0,
+    })
+    if (target.row !== undefined) closeFile(tx, context, target.row)
+    dropEntry(tx, context, target)
+    return { files, directories, bytes }
+  },
+  { frees: true },
+)
 
 function requireKind(
   tx: Tx,

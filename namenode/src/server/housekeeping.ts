@@ -3,10 +3,12 @@
  * of vanished writers, forgets idle sessions, watches the free space of its disk.
  */
 import { statfs } from 'node:fs/promises'
+import { FsError } from '@hopbine/common/base/errors.ts'
 import type { Host } from '@hopbine/common/base/host.ts'
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
 import { closeSession, expireSessions, reclaim } from '../operations/internal.ts'
+import type { WriteOperation } from '../operations/operation.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Writers } from './writers.ts'
 
@@ -15,6 +17,8 @@ const RECLAIM_ROWS = 512
 /** Pause between two reclaim commands while clients wait for writes, in milliseconds. */
 const RECLAIM_PAUSE_MS = 10
 const LOOK_MS = 100
+/** Share of the reserve that removals may use up. */
+const LAST_RESERVE = 1 / 4
 const LEASES_MS = 2_000
 const SPACE_MS = 1_000
 /** A session without leases is forgotten when it wrote nothing for so long, in seconds. */
@@ -29,7 +33,7 @@ export interface HousekeepingOptions {
   readonly logger: Logger
   /** Folder whose disk must keep room. */
   readonly folder: string
-  /** Writes are refused while less is free, in bytes. */
+  /** Writes are refused while less is free, in bytes; a quarter of it is kept for those that free space. */
   readonly reserveBytes: number
 }
 
@@ -40,6 +44,7 @@ export class Housekeeping {
   #stopped = false
   /** Empty, or why writes are refused. */
   readOnlyReason = ''
+  #nothingLeft = false
 
   constructor(options: HousekeepingOptions) {
     this.#options = options
@@ -49,6 +54,12 @@ export class Housekeeping {
       timers.every(LEASES_MS, () => this.#leases()),
       timers.every(SPACE_MS, () => this.#guard('free-space-unknown', this.checkSpace())),
     ]
+  }
+
+  /** Throws NO_SPACE when the disk has no room for this write. */
+  requireSpace(operation: WriteOperation): void {
+    if (this.readOnlyReason === '' || (operation.frees && !this.#nothingLeft)) return
+    throw new FsError('NO_SPACE', this.readOnlyReason)
   }
 
   stop(): void {
@@ -67,6 +78,7 @@ export class Housekeeping {
     if (reason !== this.readOnlyReason)
       logger.warn({ free, reserveBytes }, reason === '' ? 'writes-on' : 'writes-off')
     this.readOnlyReason = reason
+    this.#nothingLeft = free < reserveBytes * LAST_RESERVE
   }
 
   #reclaim(): void {

@@ -137,7 +137,7 @@ export class Service implements RpcService {
   ): void {
     const { housekeeping, host, replica, writers, metrics } = this.#parts
     if (header.sequence <= 0) throw new FsError('INVALID_ARGUMENT', 'a write needs its number in the session')
-    if (housekeeping.readOnlyReason !== '') throw new FsError('NO_SPACE', housekeeping.readOnlyReason)
+    housekeeping.requireSpace(operation)
     const { principal, sequence, behind } = header
     const { clientId } = connection
     writers.spoke(clientId)

@@ -3,7 +3,6 @@
  * answer, and a restart replays it from `meta.applied_index`. Checkpoints are somebody else's
  * (replica/checkpointer).
  */
-import { existsSync } from 'node:fs'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { FIRST_SEQUENCE, RECLAIM_INODE, ROOT_INODE } from '@hopbine/common/base/ids.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
@@ -33,7 +32,6 @@ export interface FirstState {
  * tests.
  */
 export function openDatabase(path: string, options: DatabaseOptions, first: FirstState): Db {
-  const fresh = path === ':memory:' || !existsSync(path)
   const db = new Database(path)
   db.pragma('journal_mode = WAL')
   // A power cut may lose the last transactions but never tears the file; the log has them.
@@ -43,8 +41,9 @@ export function openDatabase(path: string, options: DatabaseOptions, first: Firs
   db.pragma('temp_store = MEMORY')
   db.pragma(`cache_size = -${options.cacheKiB}`)
   db.pragma('locking_mode = NORMAL')
-  if (fresh) createSchema(db, first)
-  const version = db.pragma('user_version', { simple: true }) as number
+  // A crash before the schema was whole leaves version 0: nothing was ever acknowledged then.
+  if (versionOf(db) === 0) createSchema(db, first)
+  const version = versionOf(db)
   if (version > SCHEMA_VERSION) {
     db.close()
     throw new FsError(
@@ -53,6 +52,10 @@ export function openDatabase(path: string, options: DatabaseOptions, first: Firs
     )
   }
   return db
+}
+
+function versionOf(db: Db): number {
+  return db.pragma('user_version', { simple: true }) as number
 }
 
 function createSchema(db: Db, first: FirstState): void {
@@ -80,4 +83,6 @@ function createSchema(db: Db, first: FirstState): void {
     entry.run(0, 'reclaim', RECLAIM_INODE, 0, owner, group, seconds, seconds, seconds)
     directory.run(RECLAIM_INODE, seconds, seconds)
   })()
+  // The cluster's id and key must outlive a power cut that the log survives.
+  db.pragma('wal_checkpoint(TRUNCATE)')
 }
