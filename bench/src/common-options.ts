@@ -19,7 +19,11 @@ export const COMMON_OPTIONS = [
     sentence: 'How clients reach the namenode.',
   },
   { name: 'json', type: 'flag', sentence: 'Print the report as one JSON object.' },
-  { name: 'profile', type: 'text', sentence: 'Folder for CPU profiles of servers that are started.' },
+  {
+    name: 'profile',
+    type: 'text',
+    sentence: 'Folder for a CPU profile of the namenode (one that is started here) during each load.',
+  },
   {
     name: 'calibration',
     type: 'count',

@@ -1,6 +1,6 @@
 /**
- * `hopbine bench WORKLOAD`: opens a Hopbine, starts load generators, runs one workload as often as asked, and prints its
- * report. Results go to standard output, everything else to standard error.
+ * `hopbine bench WORKLOAD`: opens a Hopbine, starts load generators, runs one workload as often as asked, and
+ * prints its report. Results go to standard output, everything else to standard error.
  */
 import { randomBytes } from 'node:crypto'
 import { ProcessCluster } from './cluster/processes.ts'
@@ -19,6 +19,8 @@ type Everything = Values<readonly OptionRow[]>
 
 const SERVER_CORE = 0
 const CLIENT_CORE = 1
+/** Where a namenode that is profiled listens for the profiler. */
+const INSPECT_PORT = 9339
 
 /** Runs one workload and prints its report; resolves to the exit code. */
 export async function runBench(args: readonly string[]): Promise<number> {
@@ -47,7 +49,7 @@ export async function runWorkload(
   const common = values as unknown as Common
   const cluster = await ProcessCluster.open({
     ...(common.home === undefined ? {} : { home: common.home }),
-    ...(common.profile === undefined ? {} : { profileFolder: common.profile }),
+    ...(common.profile === undefined ? {} : { inspectPort: INSPECT_PORT }),
     ...(common.pin ? { core: SERVER_CORE } : {}),
     datanodes: workload.datanodes,
     mustOwn: workload.mustOwn,
@@ -69,7 +71,7 @@ async function measureOn(
   values: Everything,
   tell: (text: string) => void,
 ): Promise<Metrics> {
-  const { clients, pin, keep, runs } = values as unknown as Common
+  const { clients, pin, keep, runs, profile } = values as unknown as Common
   const clientCore = pin ? CLIENT_CORE : undefined
   const fleet = await Fleet.start(await cluster.door(), clients, clientCore)
   const bench: Bench = {
@@ -78,6 +80,7 @@ async function measureOn(
     run: randomBytes(3).toString('hex'),
     keep,
     clientCore,
+    profile: profile === undefined ? undefined : { folder: profile, inspectPort: INSPECT_PORT },
     note: tell,
   }
   try {

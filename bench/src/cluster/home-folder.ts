@@ -1,4 +1,7 @@
-/** A home folder as `hopbine up` makes it: folders, token and stamp, and the file `up.json` while servers run on it. */
+/**
+ * A home folder as `hopbine up` makes it: folders, token and stamp, and the file `up.json` while servers run
+ * on it.
+ */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'

@@ -1,6 +1,6 @@
 /**
- * A Hopbine for measurements: one that runs on a given home, or servers of our own as child processes on a given or a
- * temporary home. What it did not start it never stops.
+ * A Hopbine for measurements: one that runs on a given home, or servers of our own as child processes on a
+ * given or a temporary home. What it did not start it never stops.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,8 +26,8 @@ export interface ClusterOptions {
   /** A temporary home is left in place. */
   readonly keep: boolean
   readonly transport: 'tcp' | 'unix'
-  /** Folder for CPU profiles of the servers that are started. */
-  readonly profileFolder?: string
+  /** Port on loopback where the namenode that is started lets itself be profiled. */
+  readonly inspectPort?: number
 }
 
 export type Status = ResponseOf<typeof status>
@@ -130,7 +130,7 @@ export class ProcessCluster {
     if (up === undefined || !isAlive(up.pid)) return false
     if (this.#options.mustOwn) {
       throw new BenchError(
-        `this workload stops and starts servers: stop the Hopbine on ${this.home.path} (process ${up.pid}) first`,
+        `this workload stops and starts servers: stop the Hopbine on ${this.home.path} first`,
       )
     }
     const isUnix = this.#options.transport === 'unix'
@@ -167,14 +167,14 @@ export class ProcessCluster {
   }
 
   async #startRole(role: string, argv: readonly string[]): Promise<void> {
-    const { profileFolder, core } = this.#options
-    const profiling =
-      profileFolder === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileFolder}` }
+    const { inspectPort, core } = this.#options
+    const isInspected = inspectPort !== undefined && role === 'namenode'
+    const environment = isInspected ? { NODE_OPTIONS: `--inspect=127.0.0.1:${inspectPort}` } : {}
     const started = await RoleProcess.start({
       role,
       argv,
       logFile: this.home.logFile(role),
-      environment: profiling,
+      environment,
       ...(core === undefined ? {} : { core }),
     })
     this.#roles.set(role, started)

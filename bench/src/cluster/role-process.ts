@@ -1,6 +1,6 @@
 /**
- * One server process, started by the same command that operators use. It says when it serves; it is never started again
- * by itself, and it goes when the bench process goes.
+ * One server process, started by the same command that operators use. It says when it serves; it is never
+ * started again by itself, and it goes when the bench process goes.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 /**
- * Several load generators as child processes: gives each its share of a load, lets them begin together, and adds up
- * what they measured. The caller measures the servers between `onBegin` and `onEnd`.
+ * Several load generators as child processes: gives each its share of a load, lets them begin together, and
+ * adds up what they measured. The caller measures the servers between `onBegin` and `onEnd`.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'

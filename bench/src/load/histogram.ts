@@ -1,6 +1,6 @@
 /**
- * Counts of durations in buckets of about three percent, from one microsecond to half an hour. Its counters travel
- * between processes and add up there, which the histogram of `node:perf_hooks` cannot do.
+ * Counts of durations in buckets of about three percent, from one microsecond to half an hour. Its counters
+ * travel between processes and add up there, which the histogram of `node:perf_hooks` cannot do.
  */
 
 /** Below this many microseconds each value has a bucket of its own. */

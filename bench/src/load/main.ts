@@ -1,6 +1,6 @@
 /**
- * A load generator: a process of its own that takes jobs from the bench process, one at a time, and answers with what
- * it measured. It starts no servers and ends when its parent goes.
+ * A load generator: a process of its own that takes jobs from the bench process, one at a time, and answers
+ * with what it measured. It starts no servers and ends when its parent goes.
  */
 import { RpcClient } from '@hopbine/common/rpc/client.ts'
 import { makeLoad } from './kinds/registry.ts'

@@ -1,4 +1,7 @@
-/** What the bench process and its load generators say to each other over Node's channel between parent and child. */
+/**
+ * What the bench process and its load generators say to each other over Node's channel between parent and
+ * child.
+ */
 import type { Address } from '@hopbine/common/rpc/connection.ts'
 import type { LoadSpec } from './kinds/registry.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Keeps a fixed number of operations of a load in flight over some connections, and measures them. It retries nothing:
- * the session does, and what still fails is counted as an error.
+ * Keeps a fixed number of operations of a load in flight over some connections, and measures them. It retries
+ * nothing: the session does, and what still fails is counted as an error.
  */
 import type { RpcClient } from '@hopbine/common/rpc/client.ts'
 import { Histogram } from './histogram.ts'

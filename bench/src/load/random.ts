@@ -1,4 +1,7 @@
-/** A small seeded generator (mulberry32), so that a run can be repeated: same seed, same sequence of operations. */
+/**
+ * A small seeded generator (mulberry32), so that a run can be repeated: same seed, same sequence of
+ * operations.
+ */
 export class SeededRandom {
   #state: number
 

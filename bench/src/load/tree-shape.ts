@@ -1,6 +1,7 @@
 /**
- * A tree of directories and files as arithmetic: every path follows from a number, so that many processes agree on it
- * without talking. Directories stand in complete trees side by side below one base; it touches no server.
+ * A tree of directories and files as arithmetic: every path follows from a number, so that many processes
+ * agree on it without talking. Directories stand in complete trees side by side below one base; it touches no
+ * server.
  */
 import { mix } from './random.ts'
 

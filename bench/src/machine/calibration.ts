@@ -1,6 +1,6 @@
 /**
- * What this machine is and how fast it is today, so that reports of different days can be compared: the processor by
- * hashing, the disk by its flush.
+ * What this machine is and how fast it is today, so that reports of different days can be compared: the
+ * processor by hashing, the disk by its flush.
  */
 import { createHash } from 'node:crypto'
 import { mkdtemp, open, rm } from 'node:fs/promises'

@@ -4,7 +4,10 @@ import { readFile } from 'node:fs/promises'
 /** Clock ticks per second in /proc/PID/stat: 100 on every Linux that user programs see. */
 const TICKS_PER_SECOND = 100
 const MICROS_PER_TICK = 1_000_000 / TICKS_PER_SECOND
-/** Places of utime and stime behind the command name, which may hold anything but ends at the last parenthesis. */
+/**
+ * Places of utime and stime behind the command name, which may hold anything but ends at the last
+ * parenthesis.
+ */
 const USER_FIELD = 11
 const SYSTEM_FIELD = 12
 

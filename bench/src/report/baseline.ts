@@ -1,6 +1,6 @@
 /**
- * Apache HDFS 3.4.1 on the same two cores, loopback, JDK 17, edits fsynced: what stands beside our figures in a table.
- * Keys are our metrics; texts, since most of them are ranges.
+ * Apache HDFS 3.4.1 on the same two cores, loopback, JDK 17, edits fsynced: what stands beside our figures in
+ * a table. Keys are our metrics; texts, since most of them are ranges.
  */
 export const HDFS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   spotify: {

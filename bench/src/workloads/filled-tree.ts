@@ -1,6 +1,6 @@
 /**
- * Makes sure that a tree of a given shape is there. A file beside it names the shape once the tree is whole, so that a
- * later run on the same home finds it and begins at once.
+ * Makes sure that a tree of a given shape is there. A file beside it names the shape once the tree is whole,
+ * so that a later run on the same home finds it and begins at once.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import * as metadata from '@hopbine/common/protocol/metadata.ts'

@@ -1,4 +1,7 @@
-/** `mdtest`: create, stat, read, rename and remove empty files, in private directories and in one shared directory. */
+/**
+ * `mdtest`: create, stat, read, rename and remove empty files, in private directories and in one shared
+ * directory.
+ */
 import { MDTEST_PHASES } from '../load/kinds/mdtest.ts'
 import type { Metrics } from '../report/metrics.ts'
 import { removeTree } from './filled-tree.ts'
@@ -42,7 +45,7 @@ export const workload = defineWorkload({
       for (const phase of MDTEST_PHASES) {
         if (!phases.includes(phase)) continue
         const files = Math.ceil(values.files / bench.fleet.size)
-        const { totals, use } = await measureLoad(bench, {
+        const { totals, use } = await measureLoad(bench, `mdtest-${phase}-${layout}`, {
           load: { name: 'mdtest', phase, base, layout, files, create: values.create },
           connections: values.connections ?? bench.fleet.size,
           inFlight: values['in-flight'],

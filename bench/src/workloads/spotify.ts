@@ -27,7 +27,7 @@ export const workload = defineWorkload({
   async measure(bench, values, repetition) {
     const shape = { ...treeOf(base, values.files), depth: values.depth }
     const run = `${bench.run}${repetition}`
-    const { totals, use } = await measureLoad(bench, {
+    const { totals, use } = await measureLoad(bench, 'spotify', {
       load: { name: 'spotify', shape, run, ownFiles: values['own-files'] },
       connections: values.connections ?? bench.fleet.size,
       inFlight: values['in-flight'],

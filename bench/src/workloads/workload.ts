@@ -13,6 +13,8 @@ export interface Bench {
   readonly keep: boolean
   /** Cores for the client side; undefined: wherever the kernel puts it. */
   readonly clientCore: number | undefined
+  /** Where a profile of the namenode goes, and the port to take it from; undefined: none is taken. */
+  readonly profile: { readonly folder: string; readonly inspectPort: number } | undefined
   /** Tells people what is going on; never part of the report. */
   note(text: string): void
 }

@@ -1,6 +1,6 @@
 /**
- * Builds a tree of empty files as fast as the server takes it: each generator makes its own trees below the base, first
- * the directories, depth by depth, then the files, one call each.
+ * Builds a tree of empty files as fast as the server takes it: each generator makes its own trees below the
+ * base, first the directories, depth by depth, then the files, one call each.
  */
 import { create, IF_EXISTS, mkdir } from '@hopbine/common/protocol/metadata.ts'
 import type { RpcClient } from '@hopbine/common/rpc/client.ts'

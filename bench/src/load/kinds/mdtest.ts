@@ -1,6 +1,7 @@
 /**
- * One phase of mdtest: the same operation once for each of a fixed number of files, in a directory of each slot in
- * flight (private) or in one directory for all (shared). Phases of one run agree on names without talking.
+ * One phase of mdtest: the same operation once for each of a fixed number of files, in a directory of each
+ * slot in flight (private) or in one directory for all (shared). Phases of one run agree on names without
+ * talking.
  */
 import * as metadata from '@hopbine/common/protocol/metadata.ts'
 import type { RpcClient } from '@hopbine/common/rpc/client.ts'
@@ -37,7 +38,8 @@ export function mdtestLoad(spec: MdtestSpec, job: Job): Load {
       )
     },
     next(slot) {
-      // In private directories each slot has an equal share, so that every phase finds the names of the first.
+      // In private directories each slot has an equal share, so that every phase finds the names of the
+      // first.
       const share = Math.ceil(spec.files / job.inFlight)
       const number = spec.layout === 'private' ? (taken[slot] as number) : next
       if (number >= (spec.layout === 'private' ? share : spec.files)) return undefined

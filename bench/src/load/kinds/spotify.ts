@@ -1,7 +1,8 @@
 /**
- * The mix of operations of a namenode at Spotify (Niazi et al., FAST 2017) over a tree that is there already. Reads go
- * to the files of the tree, drawn uniformly; changes go to files that this generator made itself, spread over the same
- * directories, so that nothing that another process reads ever moves. An open reads, a create makes and completes.
+ * The mix of operations of a namenode at Spotify (Niazi et al., FAST 2017) over a tree that is there already.
+ * Reads go to the files of the tree, drawn uniformly; changes go to files that this generator made itself,
+ * spread over the same directories, so that nothing that another process reads ever moves. An open reads, a
+ * create makes and completes.
  */
 import * as metadata from '@hopbine/common/protocol/metadata.ts'
 import type { RpcClient } from '@hopbine/common/rpc/client.ts'
