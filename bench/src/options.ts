@@ -1,6 +1,6 @@
 /**
- * Options of a workload as data: from the rows come the parser, the help text and the `options` of a report. It never
- * guesses: an unknown option or a value out of range is refused.
+ * Options of a workload as data: from the rows come the parser, the help text and the `options` of a report.
+ * It never guesses: an unknown option or a value out of range is refused.
  */
 import { parseArgs } from 'node:util'
 import { UsageError } from './failure.ts'
