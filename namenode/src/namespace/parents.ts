@@ -2,7 +2,6 @@
 
 import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
-import { ROOT_INODE } from '@hopbine/common/base/ids.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { addEntry, newRow } from './entries.ts'
@@ -27,16 +26,19 @@ export interface Missing {
 /** Throws NOT_A_DIRECTORY when something else is in the way. */
 export function missingParents(tx: Tx, caller: Caller, path: string): Missing {
   checkPath(path)
-  if (path === '/' || path.startsWith(INODE_PREFIX)) {
+  const start = path.startsWith(INODE_PREFIX) ? endOfInode(path) : 0
+  if (start === path.length || path === '/') {
     const place = resolvePlace(tx, caller, path)
     return { parent: place.parent, names: [], last: place.name }
   }
-  const components = path.slice(1).split('/')
+  const base = path.slice(0, start)
+  const components = path.slice(start + 1).split('/')
   components.forEach(checkName)
-  let parent = tx.directories.slotOf(ROOT_INODE)
+  let parent = directoryAt(tx, caller, base === '' ? '/' : base)
   for (let depth = 0; depth < components.length - 1; depth++) {
     requireDirectoryAccess(tx, caller, parent, EXECUTE)
-    const next = step(tx, caller, parent, components, depth)
+    const name = components[depth] as string
+    const next = step(tx, caller, parent, name, () => `${base}/${components.slice(0, depth + 1).join('/')}`)
     if (next < 0) return { parent, names: components.slice(depth, -1), last: components.at(-1) as string }
     parent = next
   }
@@ -44,22 +46,27 @@ export function missingParents(tx: Tx, caller: Caller, path: string): Missing {
   return { parent, names: [], last: components.at(-1) as string }
 }
 
-/**
- * Slot of the directory at `components[depth]` below `parent`, through a link if it is one; -1 when nothing
- * is there.
- */
-function step(tx: Tx, caller: Caller, parent: number, components: string[], depth: number): number {
-  const name = components[depth] as string
+/** Where the first name after `/.reserved/.inodes/ID` begins with its slash. */
+function endOfInode(path: string): number {
+  const end = path.indexOf('/', INODE_PREFIX.length)
+  return end < 0 ? path.length : end
+}
+
+function directoryAt(tx: Tx, caller: Caller, path: string): number {
+  const target = resolveTarget(tx, caller, path, true)
+  if (target.row !== undefined) throw new FsError('NOT_A_DIRECTORY', `${path} is not a directory`, { path })
+  return target.slot
+}
+
+/** Slot of the directory called `name` below `parent`, through a link if it is one; -1 when nothing is there. */
+function step(tx: Tx, caller: Caller, parent: number, name: string, pathOf: () => string): number {
   const slot = tx.directories.find(parent, name)
   if (slot >= 0) return slot
   const row = tx.entries.find(tx.directories.id[parent] as number, name)
   if (row === undefined) return -1
-  const path = `/${components.slice(0, depth + 1).join('/')}`
-  const target = row.kind === KIND.symlink ? resolveTarget(tx, caller, path, true) : undefined
-  if (target === undefined || target.row !== undefined) {
-    throw new FsError('NOT_A_DIRECTORY', `${path} is not a directory`, { path })
-  }
-  return target.slot
+  const path = pathOf()
+  if (row.kind === KIND.symlink) return directoryAt(tx, caller, path)
+  throw new FsError('NOT_A_DIRECTORY', `${path} is not a directory`, { path })
 }
 
 /**

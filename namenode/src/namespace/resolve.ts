@@ -114,13 +114,14 @@ function walkComponents(tx: Tx, caller: Caller, from: number, components: string
   let slot = from
   let hops = 0
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+    // `.` and `..` are names in the directory too.
+    requireDirectoryAccess(tx, caller, slot, EXECUTE)
     if (name === '.') continue
     if (name === '..') {
       const up = tx.directories.parent[slot] as number
       if (up >= 0) slot = up
       continue
     }
-    requireDirectoryAccess(tx, caller, slot, EXECUTE)
     checkName(name)
     if (todo.length === 0) return { parent: slot, name }
     const next = tx.directories.find(slot, name)
@@ -148,6 +149,7 @@ function placeByInode(tx: Tx, caller: Caller, path: string): Place {
   const end = path.indexOf('/', INODE_PREFIX.length)
   const id = Number(path.slice(INODE_PREFIX.length, end < 0 ? undefined : end))
   if (!Number.isSafeInteger(id)) throw notFound(path)
+  if (id === RECLAIM_INODE) throw new FsError('STALE', `inode ${id} is nobody's to see`)
   const slot = tx.directories.findId(id)
   if (slot < 0) {
     const row = tx.entries.findId(id)

@@ -55,7 +55,10 @@ export class Tx {
     this.directoryRows = new DirectoryRows(db)
     this.directories = this.directoryRows.load()
     const { directories } = this
-    this.entries = new EntryTable(db, parentId => directories.entriesChanged(directories.slotOf(parentId)))
+    this.entries = new EntryTable(db, parentId => {
+      // Nobody lists the root's own entry.
+      if (parentId !== 0) directories.entriesChanged(directories.slotOf(parentId))
+    })
     this.inline = new InlineTable(db)
     this.extents = new ExtentTable(db)
     this.blocks = new BlockTable(db)
