@@ -28,11 +28,15 @@ export class SmallNamenode implements RpcService {
   #server: RpcServer | undefined
   #port = 0
 
+  get address(): { host: string; port: number } {
+    return { host: '127.0.0.1', port: this.#port }
+  }
+
   /** Listens on loopback, on the port it had before if there was one. */
   async start(): Promise<{ host: string; port: number }> {
     this.#server = new RpcServer(this)
     this.#port = await this.#server.listenTcp('127.0.0.1', this.#port)
-    return { host: '127.0.0.1', port: this.#port }
+    return this.address
   }
 
   async stop(): Promise<void> {

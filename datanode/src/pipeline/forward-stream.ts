@@ -41,6 +41,8 @@ export class ForwardStream implements ChannelHandler {
   readonly #waiters: Waiter[] = []
   #sent = 0
   #acknowledged = 0
+  /** Before it, a failure is what `open` throws. */
+  #isReady = false
   #isOver = false
 
   private constructor(node: DatanodeAddress, events: ForwardEvents) {
@@ -71,6 +73,7 @@ export class ForwardStream implements ChannelHandler {
       if (answer.length !== request.offset || answer.tailCrc !== tailCrc) {
         throw new FsError('CORRUPT', `the copy at ${node.nodeId} differs from the one before it`)
       }
+      stream.#isReady = true
       stream.#settleSilence()
       return stream
     } catch (error) {
@@ -152,7 +155,7 @@ export class ForwardStream implements ChannelHandler {
     this.#channel?.destroy()
     for (const waiter of this.#waiters.splice(0)) waiter.reject(named)
     if (opening !== undefined) opening.reject(named)
-    else this.#events.failed(named)
+    else if (this.#isReady) this.#events.failed(named)
   }
 
   #open(): BlockChannel {
