@@ -88,7 +88,7 @@ async function printOverview(
 async function report(error: unknown, args: readonly string[]): Promise<number> {
   const { sentenceOf } = await import('./output/sentence.ts')
   const sentence = sentenceOf(error)
-  const command = ['hopbine', ...(args[0]?.match(/^[a-z]/) ? [args[0]] : [])].join(' ')
+  const command = ['hopbine', ...commandWords(args)].join(' ')
   if (sentence === undefined) {
     const stack = error instanceof Error ? error.stack : String(error)
     process.stderr.write(`${command}: a defect of Hopbine, please report it:\n${stack}\n`)
@@ -96,6 +96,14 @@ async function report(error: unknown, args: readonly string[]): Promise<number> 
   }
   process.stderr.write(`${command}: ${sentence}\n`)
   return error instanceof CommandError ? error.exitCode : EXIT.failure
+}
+
+/** The words at the start that name a command. */
+function commandWords(args: readonly string[]): string[] {
+  const [first = '', second = ''] = args
+  const known = [...Object.keys(GROUPS), ...COMMANDS.map(row => row.name)]
+  if (!known.includes(first)) return []
+  return first === 'admin' && /^[a-z]/.test(second) ? [first, second] : [first]
 }
 
 const args = process.argv.slice(2)

@@ -107,8 +107,25 @@ async function reopenTemporary(
   const part = status.value
   if (!part.isFile() || part.size > source.size || isLater(source.mtime, part.mtime)) return undefined
   if (part.isOpen) await awaitLease(transfer, temporary)
-  const stream = await fs.append(temporary)
-  return { stream, start: (await fs.getFileStatus(temporary)).size }
+  const start = await lengthWithoutHoles(transfer, temporary)
+  return { stream: await fs.append(temporary), start }
+}
+
+/**
+ * Cuts what an earlier run left at its first hole, and answers the length. Blocks are acknowledged side by side, so a
+ * writer that was killed may have committed the second one while the end of the first was still on its way.
+ */
+async function lengthWithoutHoles(transfer: Transfer, temporary: string): Promise<number> {
+  const { fs } = transfer.call
+  const { size, isInline } = await fs.getFileStatus(temporary)
+  if (isInline) return size
+  let length = 0
+  for (const part of await fs.getFileBlockLocations(temporary)) {
+    if (part.offset > length) break
+    length = part.offset + part.length
+  }
+  if (length < size) await fs.truncate(temporary, length)
+  return length
 }
 
 async function awaitLease(transfer: Transfer, temporary: string): Promise<void> {
