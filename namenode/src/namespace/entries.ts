@@ -8,6 +8,7 @@ import { NO_QUOTA } from '../store/directory-table.ts'
 import { ENTRY_FLAG } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
+import { dropLease } from './lease.ts'
 import { SET_GID } from './permission.ts'
 import type { Target } from './resolve.ts'
 
@@ -160,7 +161,7 @@ export function moveEntry(
  */
 export function dropEntry(tx: Tx, context: CommandContext, target: Target): void {
   if (target.row === undefined || holdsBlocks(tx, target.row)) {
-    if (target.row !== undefined) tx.sessions.release(target.row.id)
+    if (target.row !== undefined) dropLease(tx, target.row.id)
     const reclaim = tx.directories.slotOf(RECLAIM_INODE)
     return moveEntry(tx, context, target, reclaim, String(idOf(tx, target)))
   }
@@ -176,7 +177,7 @@ export function dropEntry(tx: Tx, context: CommandContext, target: Target): void
  * caller's.
  */
 export function deleteInode(tx: Tx, row: EntryRow): void {
-  tx.sessions.release(row.id)
+  dropLease(tx, row.id)
   if (row.flags & ENTRY_FLAG.inline) tx.inline.delete(row.id)
   tx.entries.delete(row.parentId, row.name)
 }

@@ -27,14 +27,26 @@ export function requireLease(tx: Tx, context: CommandContext, inodeId: number): 
   return row
 }
 
+/** Gives the caller's session the lease of a file. `fresh` says that the file cannot have blocks yet. */
+export function beginLease(tx: Tx, context: CommandContext, row: EntryRow, fresh: boolean): void {
+  tx.sessions.grant(context.clientId, row.id, !fresh)
+  tx.entries.pin(row)
+}
+
+/** Forgets who has a file open; neither its blocks nor its row are touched. */
+export function dropLease(tx: Tx, inodeId: number): void {
+  tx.sessions.release(inodeId)
+  tx.entries.unpin(inodeId)
+}
+
 /**
  * Ends the lease of a file, if there is one: unused blocks go, what was committed stays. Does not write the
  * row.
  */
 export function endLease(tx: Tx, context: CommandContext, row: EntryRow): void {
   if ((row.flags & ENTRY_FLAG.open) === 0) return
-  releaseUnusedBlocks(tx, context, row.id)
-  tx.sessions.release(row.id)
+  if (tx.sessions.mayHaveBlocks(row.id)) releaseUnusedBlocks(tx, context, row.id)
+  dropLease(tx, row.id)
   row.flags &= ~(ENTRY_FLAG.open | ENTRY_FLAG.unborn)
 }
 
@@ -42,5 +54,5 @@ export function endLease(tx: Tx, context: CommandContext, row: EntryRow): void {
 export function closeFile(tx: Tx, context: CommandContext, row: EntryRow): void {
   if ((row.flags & ENTRY_FLAG.open) === 0) return
   endLease(tx, context, row)
-  tx.entries.update(row)
+  tx.entries.updateContent(row)
 }

@@ -20,6 +20,7 @@ export const addBlock = write({
   apply(tx, context, { inodeId, block }) {
     requireLease(tx, context, inodeId)
     tx.blocks.insert(block.blockId, inodeId)
+    tx.sessions.blockAdded(inodeId)
     tx.meta.used(block.blockId)
     return { block }
   },

@@ -3,7 +3,7 @@ import { FsError } from '@hopbine/common/base/errors.ts'
 import { append as method } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { list, record, text } from '@hopbine/common/wire/codec.ts'
-import { endLease, requireTakeable } from '../namespace/lease.ts'
+import { beginLease, endLease, requireTakeable } from '../namespace/lease.ts'
 import { callerOf, requireAccess, WRITE } from '../namespace/permission.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { statusOfRow } from '../namespace/status.ts'
@@ -25,8 +25,8 @@ export const append = write({
     endLease(tx, context, row)
     row.flags |= ENTRY_FLAG.open
     row.generation += 1
-    tx.entries.update(row)
-    tx.sessions.grant(context.clientId, row.id)
+    tx.entries.updateContent(row)
+    beginLease(tx, context, row, false)
     return { status: statusOfRow(tx, row) }
   },
 })

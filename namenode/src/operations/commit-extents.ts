@@ -13,7 +13,7 @@ import { plainWrite } from './operation.ts'
 export const commitExtents = plainWrite(method, (tx, context, { inodeId, extents, size }) => {
   const row = requireLease(tx, context, inodeId)
   takeExtents(tx, context, row, extents, size)
-  tx.entries.update(row)
+  tx.entries.updateContent(row)
   const { parentId, name, kind } = row
   tx.changed(context, { what: 'commit', inodeId, parentId, name, kind, size })
   return { status: statusOfRow(tx, row) }

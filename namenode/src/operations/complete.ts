@@ -18,7 +18,7 @@ export const complete = plainWrite(method, (tx, context, { inodeId, extents, siz
   if (inline === undefined) takeExtents(tx, context, row, extents, size)
   else takeInline(tx, context, row, inline)
   endLease(tx, context, row)
-  tx.entries.update(row)
+  tx.entries.updateContent(row)
   const { parentId, name, kind } = row
   tx.changed(context, { what: 'complete', inodeId, parentId, name, kind, size: row.size })
   return { status: statusOfRow(tx, row) }

@@ -15,7 +15,7 @@ import type { RequestOf } from '@hopbine/common/protocol/method.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { int, list, record, text } from '@hopbine/common/wire/codec.ts'
 import { addEntry, dropEntry, newRow } from '../namespace/entries.ts'
-import { closeFile, requireTakeable } from '../namespace/lease.ts'
+import { beginLease, closeFile, requireTakeable } from '../namespace/lease.ts'
 import { makeParents, missingParents } from '../namespace/parents.ts'
 import {
   type Caller,
@@ -141,7 +141,7 @@ function make(tx: Tx, context: CommandContext, place: Place, request: Request, i
   })
   assert(addEntry(tx, context, parent, row), `${name} was free`)
   if (row.flags & ENTRY_FLAG.inline) tx.inline.set(id, inline as Uint8Array)
-  if (row.flags & ENTRY_FLAG.open) tx.sessions.grant(context.clientId, id)
+  if (row.flags & ENTRY_FLAG.open) beginLease(tx, context, row, true)
   const { parentId, kind, size } = row
   tx.changed(context, { what: 'create', inodeId: id, parentId, name, kind, size })
   return { status: statusOfRow(tx, row) }

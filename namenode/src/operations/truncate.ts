@@ -34,7 +34,7 @@ export const truncate = write({
     requireRoom(tx, tx.directories.slotOf(row.parentId), 0, (size - row.size) * row.replication)
     if (!own) endLease(tx, context, row)
     cut(tx, context, row, size)
-    tx.entries.update(row)
+    tx.entries.updateContent(row)
     const { id, parentId, name, kind } = row
     tx.changed(context, { what: 'truncate', inodeId: id, parentId, name, kind, size })
     return { status: statusOfRow(tx, row) }

@@ -25,6 +25,13 @@ interface Session {
   dirty: boolean
 }
 
+/** An open file. */
+interface Holding {
+  readonly session: Session
+  /** False only while it is certain that the file has no block. */
+  blocks: boolean
+}
+
 type StoredReply = [number, boolean, Uint8Array]
 
 export class Sessions {
@@ -32,7 +39,7 @@ export class Sessions {
   readonly #delete
   readonly #sessions = new Map<string, Session>()
   /** Who has a file open for writing. */
-  readonly #holders = new Map<number, Session>()
+  readonly #holders = new Map<number, Holding>()
   readonly #dirty: Session[] = []
 
   constructor(db: Db) {
@@ -85,22 +92,34 @@ export class Sessions {
 
   /** Session that has the file open for writing, or ''. */
   holderOf(inodeId: number): string {
-    return this.#holders.get(inodeId)?.clientId ?? ''
+    return this.#holders.get(inodeId)?.session.clientId ?? ''
   }
 
-  grant(clientId: string, inodeId: number): void {
+  grant(clientId: string, inodeId: number, mayHaveBlocks: boolean): void {
     const session = this.#open(clientId)
     session.openInodes.add(inodeId)
-    this.#holders.set(inodeId, session)
+    this.#holders.set(inodeId, { session, blocks: mayHaveBlocks })
     this.#markDirty(session)
   }
 
   release(inodeId: number): void {
-    const session = this.#holders.get(inodeId)
-    if (session === undefined) return
+    const holding = this.#holders.get(inodeId)
+    if (holding === undefined) return
+    const { session } = holding
     session.openInodes.delete(inodeId)
     this.#holders.delete(inodeId)
     this.#markDirty(session)
+  }
+
+  /** An open file got a block. */
+  blockAdded(inodeId: number): void {
+    const holding = this.#holders.get(inodeId)
+    if (holding !== undefined) holding.blocks = true
+  }
+
+  /** False when the open file certainly has no block, so that nobody needs to look. */
+  mayHaveBlocks(inodeId: number): boolean {
+    return this.#holders.get(inodeId)?.blocks ?? true
   }
 
   /** Files that a session has open for writing, in order of id. */
@@ -110,7 +129,7 @@ export class Sessions {
 
   /** Sessions that hold leases, in order. */
   holders(): string[] {
-    return [...new Set([...this.#holders.values()].map(session => session.clientId))].sort()
+    return [...new Set([...this.#holders.values()].map(({ session }) => session.clientId))].sort()
   }
 
   /** Sessions silent since `seconds` that hold no lease, in order of id, at most `max`. */
@@ -166,7 +185,7 @@ export class Sessions {
       dirty: false,
     }
     this.#sessions.set(clientId, session)
-    for (const inodeId of leases) this.#holders.set(inodeId, session)
+    for (const inodeId of leases) this.#holders.set(inodeId, { session, blocks: true })
   }
 
   #open(clientId: string): Session {

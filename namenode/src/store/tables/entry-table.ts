@@ -50,10 +50,13 @@ export class EntryTable {
   readonly #page
   readonly #insert
   readonly #update
+  readonly #updateContent
   readonly #move
   readonly #delete
 
   readonly #onChange: (parentId: number) => void
+  /** Rows of open files by id: the writer's next call finds its row without SQLite. Changed with their rows. */
+  readonly #pinned = new Map<number, EntryRow>()
 
   /** `onChange` hears of every directory whose entries, or their attributes, are about to change. */
   constructor(db: Db, onChange: (parentId: number) => void) {
@@ -79,6 +82,10 @@ export class EntryTable {
          ctime = ?, ctime_ns = ?, nlink = ?, block_size = ?, replication = ?, flags = ?, generation = ?
        WHERE parent_id = ? AND name = ?`,
     )
+    this.#updateContent = db.prepare(
+      `UPDATE entry SET size = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ?, flags = ?, generation = ?
+       WHERE parent_id = ? AND name = ?`,
+    )
     this.#move = db.prepare('UPDATE entry SET parent_id = ?, name = ?, ctime = ?, ctime_ns = ? WHERE id = ?')
     this.#delete = db.prepare('DELETE FROM entry WHERE parent_id = ? AND name = ?')
   }
@@ -89,6 +96,8 @@ export class EntryTable {
   }
 
   findId(id: number): EntryRow | undefined {
+    const pinned = this.#pinned.get(id)
+    if (pinned !== undefined) return { ...pinned }
     const raw = this.#findId.get(id)
     return raw === undefined ? undefined : toRow(raw, raw[NAME], raw[NAME + 1] as string)
   }
@@ -129,6 +138,34 @@ export class EntryTable {
       row.name,
     )
     assert(changes === 1, `entry ${row.id} is where it was read`)
+    if (this.#pinned.has(row.id)) this.#pinned.set(row.id, { ...row })
+  }
+
+  /** Writes what changes with a file's content: size, times of modification and change, flags, generation. */
+  updateContent(row: EntryRow): void {
+    this.#onChange(row.parentId)
+    const { changes } = this.#updateContent.run(
+      row.size,
+      row.mtime,
+      row.mtimeNs,
+      row.ctime,
+      row.ctimeNs,
+      row.flags,
+      row.generation,
+      row.parentId,
+      row.name,
+    )
+    assert(changes === 1, `entry ${row.id} is where it was read`)
+    if (this.#pinned.has(row.id)) this.#pinned.set(row.id, { ...row })
+  }
+
+  /** Keeps the row of a file that is open for writing at hand, until `unpin`. */
+  pin(row: EntryRow): void {
+    this.#pinned.set(row.id, { ...row })
+  }
+
+  unpin(id: number): void {
+    this.#pinned.delete(id)
   }
 
   /** Gives an inode another place; its change time moves with it. The old parent is the caller's to tell. */
@@ -136,6 +173,8 @@ export class EntryTable {
     this.#onChange(parentId)
     const { changes } = this.#move.run(parentId, name, ctime, ctimeNs, id)
     assert(changes === 1, `entry ${id} exists`)
+    const pinned = this.#pinned.get(id)
+    if (pinned !== undefined) this.#pinned.set(id, { ...pinned, parentId, name, ctime, ctimeNs })
   }
 
   delete(parentId: number, name: string): void {
