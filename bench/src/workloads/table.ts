@@ -6,4 +6,8 @@ type Load = () => Promise<{ readonly workload: Workload }>
 export const WORKLOADS: Readonly<Record<string, Load>> = {
   spotify: () => import('./spotify.ts'),
   mdtest: () => import('./mdtest.ts'),
+  smallfiles: () => import('./smallfiles.ts'),
+  treecost: () => import('./treecost.ts'),
+  restart: () => import('./restart.ts'),
+  memory: () => import('./memory.ts'),
 }

@@ -3,9 +3,10 @@ import type { Load } from '../load.ts'
 import type { Job } from '../messages.ts'
 import type { FillSpec } from './fill.ts'
 import type { MdtestSpec } from './mdtest.ts'
+import type { SmallfilesSpec } from './smallfiles.ts'
 import type { SpotifySpec } from './spotify.ts'
 
-export type LoadSpec = FillSpec | MdtestSpec | SpotifySpec
+export type LoadSpec = FillSpec | MdtestSpec | SmallfilesSpec | SpotifySpec
 
 /** Only the module of the load that is asked for is read. */
 export async function makeLoad(job: Job): Promise<Load> {
@@ -15,6 +16,8 @@ export async function makeLoad(job: Job): Promise<Load> {
       return (await import('./fill.ts')).fillLoad(load, job)
     case 'mdtest':
       return (await import('./mdtest.ts')).mdtestLoad(load, job)
+    case 'smallfiles':
+      return (await import('./smallfiles.ts')).smallfilesLoad(load, job)
     case 'spotify':
       return (await import('./spotify.ts')).spotifyLoad(load, job)
   }
