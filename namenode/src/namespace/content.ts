@@ -3,7 +3,7 @@
  * and letting go of blocks that nothing points into any more.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
-import { FILE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import { BLOCK_BYTES_MAX, EXTENTS_PER_COMMIT_MAX, FILE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import type { Extent } from '@hopbine/common/protocol/types.ts'
 import { ENTRY_FLAG } from '../store/schema.ts'
 import type { ExtentRow } from '../store/tables/content-table.ts'
@@ -12,18 +12,24 @@ import type { CommandContext, Tx } from '../store/tx.ts'
 
 /** Old extents looked at in one query while a new one is laid over them. */
 const OVERLAP_PAGE = 256
-/** Blocks let go in one step of finishing a file; what is left goes with the next step or with reclaim. */
+/** Blocks looked up in one query while they are let go. */
 const UNUSED_PAGE = 1024
 
 /** Throws unless each extent is well formed and lies in a block of this file. Nothing is written. */
 export function checkExtents(tx: Tx, row: EntryRow, extents: readonly Extent[], size: number): void {
   if (size < 0 || size > FILE_BYTES_MAX) throw new FsError('INVALID_ARGUMENT', `size ${size} is out of range`)
+  if (extents.length > EXTENTS_PER_COMMIT_MAX) {
+    throw new FsError('INVALID_ARGUMENT', `one commit has at most ${EXTENTS_PER_COMMIT_MAX} extents`)
+  }
   for (const { offset, length, blockId, blockOffset } of extents) {
     if (offset < 0 || length <= 0 || blockOffset < 0 || offset + length > size) {
       throw new FsError(
         'INVALID_ARGUMENT',
         `extent ${offset}+${length} is not within a file of ${size} bytes`,
       )
+    }
+    if (blockOffset + length > BLOCK_BYTES_MAX) {
+      throw new FsError('INVALID_ARGUMENT', `a block has at most ${BLOCK_BYTES_MAX} bytes`)
     }
     if (tx.blocks.get(blockId)?.inodeId !== row.id) {
       throw new FsError('INVALID_ARGUMENT', `block ${blockId} does not belong to inode ${row.id}`)
@@ -40,16 +46,32 @@ export function layExtents(tx: Tx, inodeId: number, extents: readonly Extent[]):
   }
 }
 
-/** Cuts everything from `size` on. */
+/** Cuts everything from `size` on, wherever the bytes are. The row's size is the caller's. */
+export function cutContent(tx: Tx, row: EntryRow, size: number): void {
+  if ((row.flags & ENTRY_FLAG.inline) === 0) return cutExtents(tx, row.id, size)
+  if (size === 0) return leaveInline(tx, row)
+  const data = tx.inline.get(row.id)
+  if (data.length > size) tx.inline.set(row.id, data.subarray(0, size))
+}
+
 export function cutExtents(tx: Tx, inodeId: number, size: number): void {
   clearRange(tx, inodeId, size, Number.MAX_SAFE_INTEGER)
 }
 
-/** Turns blocks of the file that no extent points into into tombstones. */
-export function releaseUnusedBlocks(tx: Tx, context: CommandContext, inodeId: number): void {
-  for (const blockId of tx.blocks.unused(inodeId, UNUSED_PAGE)) {
-    tx.blocks.delete(blockId)
-    tx.tombstones.insert(blockId, context.seconds)
+/** Turns blocks of the file that no extent points into into tombstones: all of them, or about `max`. */
+export function releaseUnusedBlocks(
+  tx: Tx,
+  context: CommandContext,
+  inodeId: number,
+  max = Number.POSITIVE_INFINITY,
+): void {
+  for (let left = max; left > 0; left -= UNUSED_PAGE) {
+    const unused = tx.blocks.unused(inodeId, UNUSED_PAGE)
+    for (const blockId of unused) {
+      tx.blocks.delete(blockId)
+      tx.tombstones.insert(blockId, context.seconds)
+    }
+    if (unused.length < UNUSED_PAGE) return
   }
 }
 

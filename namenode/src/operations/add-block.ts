@@ -1,7 +1,7 @@
 /** addBlock: a new open block for a file that the caller has open for writing. */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { addBlock as method } from '@hopbine/common/protocol/metadata.ts'
-import { locatedBlock } from '@hopbine/common/protocol/types.ts'
+import { KIND, locatedBlock } from '@hopbine/common/protocol/types.ts'
 import { int, record } from '@hopbine/common/wire/codec.ts'
 import { requireLease } from '../namespace/lease.ts'
 import { write } from './operation.ts'
@@ -14,6 +14,8 @@ export const addBlock = write({
   prepare(request, context) {
     const row = context.state.entries.findId(request.inodeId)
     if (row === undefined) throw new FsError('STALE', `inode ${request.inodeId} is gone`)
+    // Nobody can have anything else open for writing; it has no copies to place either.
+    if (row.kind !== KIND.file) throw new FsError('LEASE_LOST', `inode ${row.id} is not a file`)
     const block = context.place(context.drawIds(1), row.replication, request.exclude)
     return { inodeId: request.inodeId, block }
   },

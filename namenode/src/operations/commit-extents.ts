@@ -1,7 +1,7 @@
 /** commitExtents: written ranges become part of a file that stays open. */
 import { commitExtents as method } from '@hopbine/common/protocol/metadata.ts'
 import type { Extent } from '@hopbine/common/protocol/types.ts'
-import { checkExtents, cutExtents, layExtents, leaveInline } from '../namespace/content.ts'
+import { checkExtents, cutContent, layExtents, leaveInline } from '../namespace/content.ts'
 import { resizeFile, touchContent } from '../namespace/entries.ts'
 import { requireLease } from '../namespace/lease.ts'
 import { requireRoom } from '../namespace/quota.ts'
@@ -31,7 +31,7 @@ export function takeExtents(
   requireRoom(tx, tx.directories.slotOf(row.parentId), 0, (size - row.size) * row.replication)
   if (extents.length > 0) leaveInline(tx, row)
   layExtents(tx, row.id, extents)
-  if (size < row.size) cutExtents(tx, row.id, size)
+  if (size < row.size) cutContent(tx, row, size)
   if (extents.length > 0 || size !== row.size) touchContent(context, row)
   resizeFile(tx, row, size)
 }

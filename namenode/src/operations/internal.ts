@@ -40,7 +40,7 @@ function reclaimFile(tx: Tx, context: CommandContext, row: EntryRow, budget: num
     tx.blocks.addLive(extent.blockId, -extent.length, 0)
   }
   if (extents.length === budget) return budget
-  releaseUnusedBlocks(tx, context, row.id)
+  releaseUnusedBlocks(tx, context, row.id, budget)
   if (tx.blocks.ofInodeExists(row.id)) return budget
   const parent = tx.directories.slotOf(RECLAIM_INODE)
   addWeight(tx, parent, weightOf(tx, { slot: -1, row, parent, name: row.name }), -1)

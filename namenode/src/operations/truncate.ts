@@ -4,7 +4,7 @@ import { FILE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { truncate as method } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { list, record, text } from '@hopbine/common/wire/codec.ts'
-import { cutExtents, leaveInline, releaseUnusedBlocks } from '../namespace/content.ts'
+import { cutContent, releaseUnusedBlocks } from '../namespace/content.ts'
 import { resizeFile, touchContent } from '../namespace/entries.ts'
 import { endLease, requireTakeable } from '../namespace/lease.ts'
 import { callerOf, requireAccess, WRITE } from '../namespace/permission.ts'
@@ -42,11 +42,8 @@ export const truncate = write({
 })
 
 function cut(tx: Tx, context: CommandContext, row: EntryRow, size: number): void {
-  if (size < row.size && row.flags & ENTRY_FLAG.inline) {
-    if (size === 0) leaveInline(tx, row)
-    else tx.inline.set(row.id, tx.inline.get(row.id).subarray(0, size))
-  } else if (size < row.size) {
-    cutExtents(tx, row.id, size)
+  if (size < row.size) {
+    cutContent(tx, row, size)
     // An open block may still be written into by its writer; the others are done with.
     if ((row.flags & ENTRY_FLAG.open) === 0) releaseUnusedBlocks(tx, context, row.id)
   }
