@@ -2,17 +2,18 @@
  * Copies one file to this machine, whole or not at all. What the copy leaves behind when the process is killed is
  * `NAME._COPYING_`; with `--resume` a later run goes on there.
  */
-import { createWriteStream, type Stats } from 'node:fs'
-import { chmod, rename, rm, stat, truncate, utimes } from 'node:fs/promises'
+import { createWriteStream, renameSync, type Stats, statSync, writeFileSync } from 'node:fs'
+import { chmod, rm, truncate, utimes } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import type { FileStatus } from '@hopbine/client/index.ts'
+import { INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import type { FoundItem } from './items.ts'
 import { PathError } from './path-error.ts'
 import { COPYING, type Transfer } from './transfer.ts'
 
 export async function getFile(transfer: Transfer, item: FoundItem, target: string): Promise<void> {
   const { status } = item
-  const there = await statOf(target)
+  const there = statOf(target)
   if (there?.isDirectory() === true) throw PathError.isDirectory(target)
   if (transfer.isResuming && isCopied(status, there)) {
     transfer.progress.bytes += status.size
@@ -21,9 +22,10 @@ export async function getFile(transfer: Transfer, item: FoundItem, target: strin
   if (there !== undefined && !transfer.overwrite) throw PathError.exists(target)
   const temporary = `${target}${COPYING}`
   try {
-    await copy(transfer, item, temporary)
+    if (status.size <= INLINE_BYTES_MAX) await copySmall(transfer, item, temporary)
+    else await copyLarge(transfer, item, temporary)
     if (transfer.preserve) await keepAttributes(status, temporary)
-    await rename(temporary, target)
+    renameSync(temporary, target)
   } catch (error) {
     if (!transfer.isResuming) await rm(temporary, { force: true })
     throw error
@@ -31,9 +33,16 @@ export async function getFile(transfer: Transfer, item: FoundItem, target: strin
   await transfer.tell(item.path, target, status.size)
 }
 
-async function copy(transfer: Transfer, item: FoundItem, temporary: string): Promise<void> {
+async function copySmall(transfer: Transfer, item: FoundItem, temporary: string): Promise<void> {
+  const content = await transfer.call.fs.readFile(item.path, { signal: transfer.call.signal })
+  // A small file is out in one write; going through the thread pool would cost three trips.
+  writeFileSync(temporary, content)
+  transfer.progress.bytes += content.length
+}
+
+async function copyLarge(transfer: Transfer, item: FoundItem, temporary: string): Promise<void> {
   const { call, progress } = transfer
-  const start = transfer.isResuming ? await resumeAt(item.status, temporary) : 0
+  const start = transfer.isResuming ? resumeAt(item.status, temporary) : 0
   progress.bytes += start
   const bytes = await call.fs.open(item.path, { start, signal: call.signal })
   const file = createWriteStream(temporary, start === 0 ? { flags: 'w' } : { flags: 'r+', start })
@@ -42,8 +51,8 @@ async function copy(transfer: Transfer, item: FoundItem, temporary: string): Pro
 }
 
 /** The length of a part that an earlier run left, if the file was not changed since. */
-async function resumeAt(status: FileStatus, temporary: string): Promise<number> {
-  const part = await statOf(temporary)
+function resumeAt(status: FileStatus, temporary: string): number {
+  const part = statOf(temporary)
   if (part === undefined || !part.isFile() || part.size > status.size) return 0
   return part.mtimeMs < status.mtimeMs ? 0 : part.size
 }
@@ -59,12 +68,12 @@ async function keepAttributes(status: FileStatus, path: string): Promise<void> {
   await utimes(path, status.atimeMs / 1000, status.mtimeMs / 1000)
 }
 
-async function statOf(path: string): Promise<Stats | undefined> {
+/** Undefined where nothing is. */
+function statOf(path: string): Stats | undefined {
   try {
-    return await stat(path)
+    return statSync(path, { throwIfNoEntry: false })
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
     throw error
   }
 }

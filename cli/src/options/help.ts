@@ -33,7 +33,7 @@ export function optionHead(row: OptionRow): string {
   return row.type === 'flag' ? `--${row.name}` : `--${row.name} ${valueName(row)}`
 }
 
-function optionText(row: OptionRow): string {
+export function optionText(row: OptionRow): string {
   const facts = [
     row.choices?.join(', '),
     row.unit,
