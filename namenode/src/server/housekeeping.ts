@@ -2,7 +2,6 @@
  * What the leader does unasked: reclaims removed trees in bounded steps behind the foreground, closes files
  * of vanished writers, forgets idle sessions, watches the free space of its disk.
  */
-import { statfs } from 'node:fs/promises'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import type { Host } from '@hopbine/common/base/host.ts'
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
@@ -10,6 +9,7 @@ import type { Logger } from '@hopbine/common/base/log.ts'
 import { closeSession, expireSessions, reclaim } from '../operations/internal.ts'
 import type { WriteOperation } from '../operations/operation.ts'
 import type { Replica } from '../replica/replica.ts'
+import { diskSpace } from './disk-space.ts'
 import type { Writers } from './writers.ts'
 
 /** Rows that one reclaim command takes apart: about 5 ms of the event loop. */
@@ -17,12 +17,17 @@ const RECLAIM_ROWS = 512
 /** Pause between two reclaim commands while clients wait for writes, in milliseconds. */
 const RECLAIM_PAUSE_MS = 10
 const LOOK_MS = 100
+/** On a small disk the reserve is at most this share of it. */
+const RESERVE_SHARE_MAX = 1 / 4
 /** Share of the reserve that removals may use up. */
 const LAST_RESERVE = 1 / 4
 const LEASES_MS = 2_000
 const SPACE_MS = 1_000
-/** A session without leases is forgotten when it wrote nothing for so long, in seconds. */
-const SESSION_IDLE_SECONDS = 24 * 3600
+/**
+ * A session without leases is forgotten when it wrote nothing for so long, in seconds: far longer than any client
+ * goes on retrying a write.
+ */
+const SESSION_IDLE_SECONDS = 600
 /** Sessions forgotten by one command. */
 const EXPIRE_MAX = 1000
 
@@ -68,9 +73,9 @@ export class Housekeeping {
   }
 
   async checkSpace(): Promise<void> {
-    const { folder, reserveBytes, logger } = this.#options
-    const { bavail, bsize } = await statfs(folder)
-    const free = bavail * bsize
+    const { folder, logger } = this.#options
+    const { free, total } = await diskSpace(folder)
+    const reserveBytes = Math.min(this.#options.reserveBytes, total * RESERVE_SHARE_MAX)
     const reason =
       free >= reserveBytes
         ? ''

@@ -19,6 +19,7 @@ import { openDatabase } from '../store/database.ts'
 import { Tx } from '../store/tx.ts'
 import { Backups } from './backups.ts'
 import { ChangeWaiters } from './change-waiters.ts'
+import { waitForSpace } from './disk-space.ts'
 import { lockFolder } from './folder-lock.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { Metrics } from './metrics.ts'
@@ -64,6 +65,8 @@ const ROOT_SHARD = 0
 const CACHE_KIB = 128 * 1024
 const RESERVE_BYTES = 384 * 1024 * 1024
 const DAY_SECONDS = 24 * 3600
+/** Change events are dropped before their time when they take more, in bytes. */
+const CHANGE_KEEP_BYTES = 2 * 1024 * 1024 * 1024
 
 export async function startNamenode(config: NamenodeConfig): Promise<Namenode> {
   const logger = makeLogger('namenode', config.logLevel)
@@ -72,6 +75,7 @@ export async function startNamenode(config: NamenodeConfig): Promise<Namenode> {
   mkdirSync(folder, { recursive: true })
   const lock = lockFolder(config.dataDir)
   const databasePath = join(folder, 'store.db')
+  await waitForSpace(folder, logger)
   const state = openState(config, databasePath)
   const log = new SegmentedLog(realLogDisk(join(folder, 'log')))
   await log.open(state.meta.appliedIndexAtOpen, state.meta.appliedTermAtOpen)
@@ -129,7 +133,7 @@ function openState(config: NamenodeConfig, databasePath: string): Tx {
       seconds: Math.floor(realHost().clock.wall().seconds),
     },
   )
-  return new Tx(db, config.changeKeepSeconds ?? DAY_SECONDS)
+  return new Tx(db, { seconds: config.changeKeepSeconds ?? DAY_SECONDS, bytes: CHANGE_KEEP_BYTES })
 }
 
 type Foundation = Pick<Parts, 'host' | 'logger' | 'replica' | 'checkpointer'> & { readonly folder: string }

@@ -24,24 +24,38 @@ export interface Change {
   readonly size?: number
 }
 
+/** What is kept of the feed; the older part goes when either is exceeded. */
+export interface ChangeKeep {
+  readonly seconds: number
+  readonly bytes: number
+}
+
 export class ChangeFeed {
   readonly #insert
   readonly #from
   readonly #oldest
-  readonly #trim
+  readonly #deleteOldest
+  readonly #keep: ChangeKeep
+  /** Bytes of all rows. */
+  #bytes: number
   #open: EventArray[] = []
   #part = 0
   #seconds = 0
 
-  constructor(db: Db) {
+  constructor(db: Db, keep: ChangeKeep) {
+    this.#keep = keep
     this.#insert = db.prepare('INSERT INTO change VALUES (?, ?, ?, ?)')
     this.#from = db
       .prepare<[number, number], Buffer>(
         'SELECT events FROM change WHERE last_index >= ? ORDER BY first_index LIMIT ?',
       )
       .pluck()
-    this.#oldest = db.prepare<[], number | null>('SELECT min(first_index) FROM change').pluck()
-    this.#trim = db.prepare('DELETE FROM change WHERE seconds < ?')
+    this.#oldest = db.prepare<[], { firstIndex: number; seconds: number; bytes: number }>(
+      `SELECT first_index AS firstIndex, seconds, length(events) AS bytes FROM change
+       ORDER BY first_index LIMIT 1`,
+    )
+    this.#deleteOldest = db.prepare('DELETE FROM change WHERE first_index = ?')
+    this.#bytes = db.prepare<[], number>('SELECT total(length(events)) FROM change').pluck().get() ?? 0
   }
 
   /** Adds an event of the entry that is being applied. */
@@ -66,14 +80,27 @@ export class ChangeFeed {
     ])
   }
 
-  /** Writes the events of the transaction; drops those older than `keepSeconds`. */
-  flush(keepSeconds: number): void {
+  /** Writes the events of the transaction; drops the oldest beyond what is to be kept. */
+  flush(): void {
     const first = this.#open[0]
     const last = this.#open.at(-1)
     if (first === undefined || last === undefined) return
-    this.#insert.run(first[0], last[0], this.#seconds, pack(this.#open))
-    this.#trim.run(this.#seconds - keepSeconds)
+    const events = pack(this.#open)
+    this.#insert.run(first[0], last[0], this.#seconds, events)
+    this.#bytes += events.length
     this.#open = []
+    this.#trim()
+  }
+
+  #trim(): void {
+    const since = this.#seconds - this.#keep.seconds
+    for (;;) {
+      const oldest = this.#oldest.get()
+      if (oldest === undefined) return
+      if (oldest.seconds >= since && this.#bytes <= this.#keep.bytes) return
+      this.#deleteOldest.run(oldest.firstIndex)
+      this.#bytes -= oldest.bytes
+    }
   }
 
   /** Up to about `max` events from log index `from` on; events of one entry are never parted. */
@@ -96,7 +123,7 @@ export class ChangeFeed {
 
   /** Index of the oldest event kept; `next` when there is none. */
   oldest(next: number): number {
-    return this.#oldest.get() ?? this.#open[0]?.[0] ?? next
+    return this.#oldest.get()?.firstIndex ?? this.#open[0]?.[0] ?? next
   }
 }
 

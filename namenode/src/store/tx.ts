@@ -3,7 +3,7 @@
  * all in one SQLite transaction that the replica opens and commits. Operations get a `Tx` and nothing else.
  */
 
-import { type Change, ChangeFeed } from './change-feed.ts'
+import { type Change, ChangeFeed, type ChangeKeep } from './change-feed.ts'
 import type { Db } from './database.ts'
 import type { DirectoryTable } from './directory-table.ts'
 import { Identities } from './identities.ts'
@@ -45,11 +45,9 @@ export class Tx {
   readonly datanodes: DatanodeTable
   readonly feed: ChangeFeed
   readonly db: Db
-  #changeKeepSeconds: number
 
-  constructor(db: Db, changeKeepSeconds: number) {
+  constructor(db: Db, keep: ChangeKeep) {
     this.db = db
-    this.#changeKeepSeconds = changeKeepSeconds
     this.meta = new MetaRow(db)
     this.identities = new Identities(db)
     this.directoryRows = new DirectoryRows(db)
@@ -65,7 +63,7 @@ export class Tx {
     this.tombstones = new TombstoneTable(db)
     this.sessions = new Sessions(db)
     this.datanodes = new DatanodeTable(db)
-    this.feed = new ChangeFeed(db)
+    this.feed = new ChangeFeed(db, keep)
   }
 
   /** Tells the change feed what the current command did. */
@@ -81,7 +79,7 @@ export class Tx {
   commit(appliedIndex: number, appliedTerm: number): void {
     this.directoryRows.flush(this.directories)
     this.sessions.flush()
-    this.feed.flush(this.#changeKeepSeconds)
+    this.feed.flush()
     this.meta.flush(appliedIndex, appliedTerm)
     this.db.exec('COMMIT')
   }

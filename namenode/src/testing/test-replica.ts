@@ -38,7 +38,7 @@ export class TestReplica {
   /** Commits its SQLite transaction after so many commands. */
   constructor(host: Host, commitEvery: number, keepSeconds: number) {
     const db = openDatabase(':memory:', { cacheKiB: 1024 }, FIRST_STATE)
-    this.tx = new Tx(db, keepSeconds)
+    this.tx = new Tx(db, { seconds: keepSeconds, bytes: Number.MAX_SAFE_INTEGER })
     this.#keepSeconds = keepSeconds
     this.#commitEvery = commitEvery
     this.machine = new StateMachine(this.tx)
@@ -99,7 +99,7 @@ export class TestReplica {
   /** The state as a restart finds it: everything in memory is rebuilt from the tables. */
   reopened(): Tx {
     this.machine.commit()
-    return new Tx(this.tx.db, this.#keepSeconds)
+    return new Tx(this.tx.db, { seconds: this.#keepSeconds, bytes: Number.MAX_SAFE_INTEGER })
   }
 
   #watched(command: Command, mustKeepStill: (reply: Reply) => boolean): Reply {
