@@ -57,7 +57,7 @@ export function requireDirectoryAccess(tx: Tx, caller: Caller, slot: number, wan
   if (!allowed) {
     throw new FsError(
       'ACCESS_DENIED',
-      `no ${wantedText(wanted)} permission on ${tx.directories.nameOf(slot) || '/'}`,
+      `no ${wantedText(wanted)} permission on ${tx.directories.pathOf(slot)}`,
     )
   }
 }

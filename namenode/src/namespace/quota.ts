@@ -28,7 +28,7 @@ function requireNames(tx: Tx, slot: number, names: number): void {
   const quota = tx.directories.nameQuota[slot] as number
   const used = namesUsed(tx, slot)
   if (used + names <= quota) return
-  const where = tx.directories.nameOf(slot) || '/'
+  const where = tx.directories.pathOf(slot)
   throw new FsError(
     'NAME_QUOTA_EXCEEDED',
     `the names quota of ${where} is ${quota}, ${used} are used and ${names} more were asked`,
@@ -40,7 +40,7 @@ function requireSpace(tx: Tx, slot: number, diskBytes: number): void {
   const quota = tx.directories.spaceQuota[slot] as number
   const used = tx.directories.diskBytes[slot] as number
   if (used + diskBytes <= quota) return
-  const where = tx.directories.nameOf(slot) || '/'
+  const where = tx.directories.pathOf(slot)
   throw new FsError(
     'SPACE_QUOTA_EXCEEDED',
     `the space quota of ${where} is ${quota} bytes, ${used} are used and ${diskBytes} more were asked`,

@@ -137,6 +137,15 @@ export class DirectoryTable {
     return this.#names.get(slot)
   }
 
+  /** Absolute path of a directory, for messages. */
+  pathOf(slot: number): string {
+    const names: string[] = []
+    for (let at = slot; (this.parent[at] as number) >= 0; at = this.parent[at] as number) {
+      names.unshift(this.nameOf(at))
+    }
+    return `/${names.join('/')}`
+  }
+
   /** Gives a directory another parent and name. Totals are the caller's. */
   move(slot: number, parent: number, name: string): void {
     this.#unlinkName(slot)
