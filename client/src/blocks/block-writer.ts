@@ -267,6 +267,8 @@ export class BlockWriter implements BlockSink {
         const { stream, answer } = await WriteStream.open(this.#pool, this.#block, offset, events)
         if (!this.#usable()) stream.release(false)
         this.#check()
+        // A failure may have come in one piece with the answer, before anyone could hear it.
+        if (!stream.isOpen) throw new FsError('UNAVAILABLE', 'the datanode ended the stream')
         this.#stream = stream
         return answer
       } catch (error) {

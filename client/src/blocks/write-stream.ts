@@ -80,6 +80,11 @@ export class WriteStream implements ChannelHandler {
     }
   }
 
+  /** False once the stream has failed or was released. */
+  get isOpen(): boolean {
+    return this.#lent !== undefined
+  }
+
   /** `taken` is called once, when the packet's memory has left or the stream is gone. */
   sendPacket(packet: Packet, taken: () => void): void {
     this.#expectAnswer(true)
