@@ -51,7 +51,7 @@ export async function runWorkload(
     ...(common.home === undefined ? {} : { home: common.home }),
     ...(common.profile === undefined ? {} : { inspectPort: INSPECT_PORT }),
     ...(common.pin ? { core: SERVER_CORE } : {}),
-    datanodes: workload.datanodes,
+    datanodes: workload.datanodes(values),
     mustOwn: workload.mustOwn,
     keep: common.keep,
     transport: common.transport as 'tcp' | 'unix',

@@ -33,7 +33,7 @@ export const workload = defineWorkload({
   name: 'mdtest',
   sentence: 'Create, stat, read, rename and remove, phase by phase.',
   options,
-  datanodes: 0,
+  datanodes: () => 0,
   mustOwn: false,
   async measure(bench, values, repetition) {
     const metrics: Metrics = { errors: 0 }

@@ -25,7 +25,7 @@ export const workload = defineWorkload({
   name: 'memory',
   sentence: 'Resident memory of the namenode by directory and by file, and its disk by file.',
   options,
-  datanodes: 0,
+  datanodes: () => 0,
   mustOwn: true,
   async measure(bench, values) {
     const { files } = values

@@ -28,7 +28,7 @@ export const workload = defineWorkload({
   name: 'restart',
   sentence: 'Time from the start of a namenode to its first answer.',
   options,
-  datanodes: 0,
+  datanodes: () => 0,
   mustOwn: true,
   async prepare(bench, values) {
     await fillTree(bench, treeOf(base, values.files))

@@ -21,7 +21,7 @@ export const workload = defineWorkload({
   name: 'smallfiles',
   sentence: 'Write and read whole files of 1 to 64 KiB.',
   options,
-  datanodes: 0,
+  datanodes: () => 0,
   mustOwn: false,
   async measure(bench, values, repetition) {
     const metrics: Metrics = { errors: 0 }

@@ -19,7 +19,7 @@ export const workload = defineWorkload({
   name: 'spotify',
   sentence: 'The mix of operations of a large installation, on a tree of empty files.',
   options,
-  datanodes: 0,
+  datanodes: () => 0,
   mustOwn: false,
   async prepare(bench, values) {
     await fillTree(bench, { ...treeOf(base, values.files), depth: values.depth })

@@ -38,7 +38,7 @@ export const workload = defineWorkload({
   name: 'treecost',
   sentence: 'Rename, chmod, contentSummary and removal of directories by the size of their trees.',
   options,
-  datanodes: 0,
+  datanodes: () => 0,
   mustOwn: false,
   async measure(bench, values) {
     const metrics: Metrics = {}

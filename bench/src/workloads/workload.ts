@@ -23,7 +23,8 @@ export interface Workload {
   readonly name: string
   readonly sentence: string
   readonly options: readonly OptionRow[]
-  readonly datanodes: number
+  /** How many datanodes it needs, where they are started. */
+  datanodes(values: Values<readonly OptionRow[]>): number
   /** It stops or kills servers. */
   readonly mustOwn: boolean
   prepare(bench: Bench, values: Values<readonly OptionRow[]>): Promise<void>
@@ -34,8 +35,9 @@ export interface Workload {
 
 /** Ties the type of `values` to the rows of `options`. */
 export function defineWorkload<const Rows extends readonly OptionRow[]>(
-  workload: Omit<Workload, 'options' | 'prepare' | 'measure' | 'cleanUp'> & {
+  workload: Omit<Workload, 'options' | 'datanodes' | 'prepare' | 'measure' | 'cleanUp'> & {
     readonly options: Rows
+    datanodes(values: Values<Rows>): number
     prepare?(bench: Bench, values: Values<Rows>): Promise<void>
     measure(bench: Bench, values: Values<Rows>, repetition: number): Promise<Metrics>
     cleanUp?(bench: Bench, values: Values<Rows>): Promise<void>

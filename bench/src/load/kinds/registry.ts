@@ -5,8 +5,9 @@ import type { FillSpec } from './fill.ts'
 import type { MdtestSpec } from './mdtest.ts'
 import type { SmallfilesSpec } from './smallfiles.ts'
 import type { SpotifySpec } from './spotify.ts'
+import type { StreamSpec } from './stream.ts'
 
-export type LoadSpec = FillSpec | MdtestSpec | SmallfilesSpec | SpotifySpec
+export type LoadSpec = FillSpec | MdtestSpec | SmallfilesSpec | SpotifySpec | StreamSpec
 
 /** Only the module of the load that is asked for is read. */
 export async function makeLoad(job: Job): Promise<Load> {
@@ -20,5 +21,7 @@ export async function makeLoad(job: Job): Promise<Load> {
       return (await import('./smallfiles.ts')).smallfilesLoad(load, job)
     case 'spotify':
       return (await import('./spotify.ts')).spotifyLoad(load, job)
+    case 'stream':
+      return (await import('./stream.ts')).streamLoad(load, job)
   }
 }
