@@ -8,6 +8,7 @@ import * as metadata from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { HelloResponse } from '@hopbine/common/protocol/session.ts'
 import type { ChangeEvent, ContentSummary, FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import type { RpcClient } from '@hopbine/common/rpc/client.ts'
 import { BlockPool } from '../blocks/block-pool.ts'
 import { blockLocations } from './block-locations.ts'
 import { followChanges } from './changes.ts'
@@ -42,9 +43,11 @@ export class FileSystem {
   readonly superuser: boolean
   readonly clusterId: string
   readonly #session: Session
+  readonly #rpc: RpcClient
 
-  private constructor(session: Session, who: HelloResponse) {
+  private constructor(session: Session, rpc: RpcClient, who: HelloResponse) {
     this.#session = session
+    this.#rpc = rpc
     this.user = who.user
     this.groups = who.groups
     this.superuser = who.superuser
@@ -58,14 +61,14 @@ export class FileSystem {
     const home = homeOf(who.user)
     const leases = new LeaseRenewer(rpc)
     const session = { rpc, blocks: new BlockPool(), leases, home, umask: options.umask ?? UMASK }
-    return new FileSystem(session, who)
+    return new FileSystem(session, rpc, who)
   }
 
   /** Ends the session: calls in flight fail with CANCELLED, files still open for writing are left to their leases. */
   close(): void {
     this.#session.leases.stop()
     this.#session.blocks.close()
-    this.#session.rpc.close()
+    this.#rpc.close()
   }
 
   [Symbol.dispose](): void {

@@ -41,7 +41,12 @@ export const addPrincipal = method(
   'addPrincipal',
   'session',
   1,
-  record({ user: text, groups: list(text) }),
+  record({
+    user: text,
+    groups: list(text),
+    /** A handle of this connection whose principal this one takes the place of; 0: a new handle. */
+    replace: u16,
+  }),
   record({ handle: u16 }),
 )
 

@@ -9,6 +9,7 @@ import type { HelloRequest, HelloResponse } from '../protocol/session.ts'
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../protocol/version.ts'
 import type { Reader } from '../wire/reader.ts'
 import { type Address, Connection } from './connection.ts'
+import { PrincipalHandles, type Speaker } from './principal-handles.ts'
 
 export interface RpcClientOptions {
   readonly address: Address
@@ -25,6 +26,13 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined
   /** Overrides the session's `retryMs` for this call. */
   readonly retryMs?: number
+  /** For whom the call is made; only a superuser's session may. Absent: for the session's own principal. */
+  readonly speaker?: Speaker | undefined
+}
+
+/** What can be called: a session, or a session on behalf of someone. */
+export interface RpcCaller {
+  call<Req, Res>(method: Method<Req, Res>, request: Req, options?: RequestOptions): Promise<Res>
 }
 
 const RETRY_MS_DEFAULT = 30_000
@@ -32,11 +40,12 @@ const RETRY_MS_DEFAULT = 30_000
 const PAUSE_MS_MIN = 20
 const PAUSE_MS_MAX = 1_000
 
-export class RpcClient {
+export class RpcClient implements RpcCaller {
   readonly #options: RpcClientOptions
   readonly clientId = randomBytes(16).toString('hex')
   #connecting: Promise<Connection> | undefined
   #connection: Connection | undefined
+  #handles: PrincipalHandles | undefined
   #welcome: HelloResponse | undefined
   #nextSequence = 1
   /** Numbers of writes without an answer, in order of issue. */
@@ -74,6 +83,11 @@ export class RpcClient {
     }
   }
 
+  /** The same session speaking for someone else: its leases and its numbering of writes are shared. */
+  as(speaker: Speaker): RpcCaller {
+    return { call: (method, request, options) => this.call(method, request, { ...options, speaker }) }
+  }
+
   /** Ends the session's connection; calls in flight fail with CANCELLED. */
   close(): void {
     this.#closed = true
@@ -90,8 +104,11 @@ export class RpcClient {
     for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
       try {
         const connection = this.#connection?.isOpen ? this.#connection : await this.#connect()
+        const told = options.speaker === undefined ? 0 : this.#handles?.of(options.speaker)
+        const principal = typeof told === 'object' ? await told : told
+        if (principal === undefined || !connection.isOpen) throw new FsError('UNAVAILABLE')
         const behind = sequence === 0 ? 0 : sequence - this.#oldestUnanswered(sequence)
-        return await connection.call(method, request, { sequence, behind })
+        return await connection.call(method, request, { sequence, behind, principal })
       } catch (error) {
         if (!isFsError(error) || error.retry === 'never' || this.#closed) throw error
         if (performance.now() + pauseMs > deadline || options.signal?.aborted) throw error
@@ -130,6 +147,7 @@ export class RpcClient {
     }
     const { connection, welcome } = await Connection.open(address, greeting, events)
     this.#connection = connection
+    this.#handles = new PrincipalHandles(connection)
     this.#welcome = welcome
     return connection
   }

@@ -224,11 +224,12 @@ export class ServerConnection {
 
   #addPrincipal(own: Principal, id: number, reader: Reader): void {
     const request = addPrincipal.request.decode(reader)
-    if (this.#principals.length >= PRINCIPALS_MAX) {
+    const handle = request.replace === 0 ? this.#principals.length : request.replace
+    if (handle >= PRINCIPALS_MAX) {
       throw new FsError('BUSY', `a connection holds at most ${PRINCIPALS_MAX} principals`)
     }
-    this.#principals.push(actAs(own, request))
-    const handle = this.#principals.length - 1
+    if (handle > this.#principals.length) throw new FsError('INVALID_ARGUMENT', `no handle ${handle}`)
+    this.#principals[handle] = actAs(own, request)
     this.respond({ id, method: addPrincipal.id }, addPrincipal.response, { handle })
   }
 
