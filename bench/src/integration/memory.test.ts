@@ -5,7 +5,7 @@ import t from 'tap'
 import { bootInProcess } from '../cluster/in-process.ts'
 
 /** Resident memory that a streaming client may take, in MiB: Node itself takes 60 to 90. */
-const RESIDENT_MIB_MAX = 256
+const RESIDENT_MIB_MAX = 320
 const FILE_BYTES = 1024 * 1024 * 1024
 
 const cluster = await bootInProcess({ datanodes: 1 })

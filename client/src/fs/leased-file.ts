@@ -3,7 +3,6 @@
  * after `complete` or `abandon` it is used no more.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
-import { EXTENTS_PER_COMMIT_MAX } from '@hopbine/common/base/limits.ts'
 import {
   abandon,
   addBlock,
@@ -26,6 +25,8 @@ export interface LeaseCall {
   readonly retryMs?: number
 }
 
+/** Ranges in one commit: a quarter of what is allowed, since the namenode does nothing else while it takes them in. */
+const EXTENTS_PER_BATCH = 1024
 /** How long giving up may wait for the server, in milliseconds; later the lease ends by itself. */
 const ABANDON_RETRY_MS = 2_000
 /** Answers which say that there was nothing left to give up. */
@@ -83,8 +84,8 @@ export class LeasedFile {
 
   /** Commits what is listed and gives the lease back. */
   async complete(extents: ExtentList, call: LeaseCall): Promise<FileStatus> {
-    while (extents.length > EXTENTS_PER_COMMIT_MAX) await this.#commitBatch(extents, call)
-    const batch = extents.take(EXTENTS_PER_COMMIT_MAX)
+    while (extents.length > EXTENTS_PER_BATCH) await this.#commitBatch(extents, call)
+    const batch = extents.take(EXTENTS_PER_BATCH)
     return this.#complete({ inodeId: this.inodeId, extents: batch, size: this.#sizeWith(batch) }, call)
   }
 
@@ -117,7 +118,7 @@ export class LeasedFile {
   }
 
   async #commitBatch(extents: ExtentList, call: LeaseCall): Promise<void> {
-    const batch = extents.take(EXTENTS_PER_COMMIT_MAX)
+    const batch = extents.take(EXTENTS_PER_BATCH)
     const request = { inodeId: this.inodeId, extents: batch, size: this.#sizeWith(batch) }
     try {
       const { status } = await this.#session.rpc.call(commitExtents, request, call)

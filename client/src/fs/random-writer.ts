@@ -20,7 +20,7 @@ import type { Session } from './session.ts'
 import { SmallContent } from './small-content.ts'
 
 /** Bytes gathered before they go to the block; as many again may be on their way. */
-const DIRTY_BYTES_MAX = 16 * 1024 * 1024
+const DIRTY_BYTES_MAX = 32 * 1024 * 1024
 /** The same where they are one range, which gathering longer would not make better. */
 const DIRTY_RANGE_BYTES_MAX = 4 * 1024 * 1024
 /** Pieces gathered before they go to the block. */

@@ -53,9 +53,39 @@ t.test(
   },
 )
 
-t.test('no read that collects pieces grows beyond a megabyte', async t => {
-  const pieces = Array.from({ length: 1000 }, (_, i) => extent(i * 8 * KIB, 4 * KIB, 1, i * 8 * KIB))
-  for (const read of planReads(pieces)) t.ok(read.length <= MIB)
+t.test('a read whose pieces go to different places stays within a megabyte', async t => {
+  const pieces = Array.from({ length: 1000 }, (_, i) => extent(i * 16 * KIB, 4 * KIB, 1, i * 8 * KIB))
+  const reads = planReads(pieces)
+  for (const read of reads) t.ok(read.length <= MIB && !read.isStraight)
+  t.ok(reads.length < 12)
+})
+
+t.test(
+  'what lies in the file as in the block is one straight read, and what overwrites it comes after',
+  async t => {
+    const base = Array.from({ length: 100 }, (_, i) => extent(i * 8 * KIB, 4 * KIB, 1, i * 8 * KIB))
+    const newer = Array.from({ length: 99 }, (_, i) => extent(i * 8 * KIB + 4 * KIB, 4 * KIB, 2, i * 4 * KIB))
+    const extents = [...base, ...newer].sort((a, b) => a.offset - b.offset)
+    const [gather] = planSteps(extents, 0, 796 * KIB)
+    if (gather?.kind !== 'gather') throw new Error('not one gather')
+    t.same(
+      gather.under.map(read => [read.blockId, read.length, read.isStraight]),
+      [[1, 796 * KIB, true]],
+    )
+    t.same(
+      gather.over.map(read => [read.blockId, read.length, read.isStraight]),
+      [[2, 396 * KIB, false]],
+    )
+  },
+)
+
+t.test('no straight read brings bytes into a hole', async t => {
+  const base = Array.from({ length: 10 }, (_, i) => extent(i * 8 * KIB, 4 * KIB, 1, i * 8 * KIB))
+  const [gather] = planSteps(base, 0, 80 * KIB)
+  if (gather?.kind !== 'gather') throw new Error('not one gather')
+  t.equal(gather.holeBytes, 40 * KIB)
+  t.same(gather.under, [])
+  for (const read of gather.over) t.notOk(read.isStraight && read.pieces.length > 1)
 })
 
 const cut = fc.record({
@@ -78,7 +108,8 @@ t.test('steps follow one another without gap, and gathers are bounded', async t 
     for (const step of planSteps(coalesce(extents), start, end)) {
       if (step.offset !== at || step.length <= 0) return false
       if (step.kind === 'gather') {
-        const wanted = step.reads.flatMap(read => read.pieces).reduce((sum, piece) => sum + piece.length, 0)
+        const pieces = [...step.under, ...step.over].flatMap(read => read.pieces)
+        const wanted = pieces.reduce((sum, piece) => sum + piece.length, 0)
         if (step.length > GATHER_BYTES_MAX || wanted + step.holeBytes !== step.length) return false
       }
       at += step.length

@@ -8,13 +8,15 @@ import { clip, firstEndingAfter } from './extents.ts'
 /** A stretch of one block at least so long is streamed; shorter ones are gathered. In bytes. */
 export const RUN_BYTES_MIN = 8 * 1024 * 1024
 /** File range of one gather: its buffer's size, in bytes. */
-export const GATHER_BYTES_MAX = 4 * 1024 * 1024
+export const GATHER_BYTES_MAX = 8 * 1024 * 1024
 /** A hole at least so long is a step of its own, in bytes. */
 const HOLE_BYTES_MIN = 1024 * 1024
 /** Bytes of a block between two wanted pieces that are read along rather than asked around. */
 const GAP_BYTES_MAX = 32 * 1024
-/** One block read that collects several pieces, in bytes: what its extra buffer may take. */
-const READ_BYTES_MAX = 1024 * 1024
+/** One block read whose pieces go to different places: what its extra memory may take, in bytes. */
+export const SCATTERED_BYTES_MAX = 1024 * 1024
+/** A straight read so long is not given up for another piece nearby, in bytes. */
+const STRAIGHT_BYTES_KEPT = 256 * 1024
 
 export interface Hole {
   readonly kind: 'hole'
@@ -32,7 +34,9 @@ export interface Gather {
   readonly length: number
   /** Bytes of the range that no extent holds. */
   readonly holeBytes: number
-  readonly reads: readonly BlockRead[]
+  /** Straight reads whose gaps bring bytes along that do not belong there: they come before `over`, which mends it. */
+  readonly under: readonly BlockRead[]
+  readonly over: readonly BlockRead[]
 }
 
 export type Step = Hole | Run | Gather
@@ -42,7 +46,10 @@ export interface BlockRead {
   readonly blockId: number
   readonly blockOffset: number
   readonly length: number
+  /** In order of the block. */
   readonly pieces: readonly Extent[]
+  /** The pieces lie in the file as they lie in the block, so the read can go straight there, gaps and all. */
+  readonly isStraight: boolean
 }
 
 /** The steps that give the file range from `start` up to `end`, in order. `extents`: sorted, joined, no overlaps. */
@@ -90,29 +97,78 @@ function planGather(extents: readonly Extent[], first: number, start: number, en
     pieceBytes += piece.length
   }
   const length = at - start
-  return { kind: 'gather', offset: start, length, holeBytes: length - pieceBytes, reads: planReads(pieces) }
+  const holeBytes = length - pieceBytes
+  return { kind: 'gather', offset: start, length, holeBytes, ...layers(planReads(pieces), holeBytes) }
+}
+
+/** Which reads may go first with their gaps; none where a gap might be a hole, or another such read's place. */
+function layers(reads: readonly BlockRead[], holeBytes: number): Pick<Gather, 'under' | 'over'> {
+  const under: BlockRead[] = []
+  const over: BlockRead[] = []
+  let end = 0
+  const inFile = reads.filter(hasGaps).sort((a, b) => fileStart(a) - fileStart(b) || b.length - a.length)
+  for (const read of inFile) {
+    if (holeBytes === 0 && fileStart(read) >= end) {
+      under.push(read)
+      end = fileStart(read) + read.length
+    } else {
+      over.push(
+        ...planReads(read.pieces, SCATTERED_BYTES_MAX).map(part => ({ ...part, isStraight: !hasGaps(part) })),
+      )
+    }
+  }
+  over.push(...reads.filter(read => !hasGaps(read)))
+  return { under, over }
 }
 
 /** The fewest block reads that hold all pieces, without reading long gaps along. */
-export function planReads(pieces: readonly Extent[]): BlockRead[] {
+export function planReads(pieces: readonly Extent[], straightBytesMax = GATHER_BYTES_MAX): BlockRead[] {
   const sorted = [...pieces].sort((a, b) => a.blockId - b.blockId || a.blockOffset - b.blockOffset)
-  const reads: Array<{ blockId: number; blockOffset: number; length: number; pieces: Extent[] }> = []
+  const reads: GrowingRead[] = []
   for (const piece of sorted) {
     const { blockId, blockOffset, length } = piece
     const last = reads.at(-1)
-    const end = blockOffset + length
-    if (last !== undefined && last.blockId === blockId && joins(last, blockOffset, end)) {
-      last.length = Math.max(last.length, end - last.blockOffset)
-      last.pieces.push(piece)
-    } else {
-      reads.push({ blockId, blockOffset, length, pieces: [piece] })
+    if (last === undefined || !takesIn(last, piece, straightBytesMax)) {
+      reads.push({ blockId, blockOffset, length, pieces: [piece], isStraight: true })
+      continue
     }
+    last.isStraight = isStraightWith(last, piece)
+    last.length = Math.max(last.length, blockOffset + length - last.blockOffset)
+    last.pieces.push(piece)
   }
   return reads
 }
 
-function joins(read: { blockOffset: number; length: number }, start: number, end: number): boolean {
-  return start - (read.blockOffset + read.length) <= GAP_BYTES_MAX && end - read.blockOffset <= READ_BYTES_MAX
+interface GrowingRead {
+  readonly blockId: number
+  readonly blockOffset: number
+  length: number
+  readonly pieces: Extent[]
+  isStraight: boolean
+}
+
+/** Whether it is better to read the piece along than to ask for it apart. */
+function takesIn(read: GrowingRead, piece: Extent, straightBytesMax: number): boolean {
+  if (read.blockId !== piece.blockId) return false
+  if (piece.blockOffset - (read.blockOffset + read.length) > GAP_BYTES_MAX) return false
+  const length = piece.blockOffset + piece.length - read.blockOffset
+  if (isStraightWith(read, piece)) return length <= straightBytesMax
+  if (read.isStraight && read.length >= STRAIGHT_BYTES_KEPT) return false
+  return length <= SCATTERED_BYTES_MAX
+}
+
+function isStraightWith(read: GrowingRead, piece: Extent): boolean {
+  const first = read.pieces[0] as Extent
+  return read.isStraight && piece.offset - first.offset === piece.blockOffset - first.blockOffset
+}
+
+function hasGaps(read: BlockRead): boolean {
+  if (!read.isStraight) return false
+  return read.pieces.reduce((sum, piece) => sum + piece.length, 0) < read.length
+}
+
+function fileStart(read: BlockRead): number {
+  return (read.pieces[0] as Extent).offset
 }
 
 function endOf(extent: Extent): number {

@@ -3,7 +3,7 @@
  * are zeros. It never reads beyond the size that the namenode last told.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
-import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
+import type { Extent, LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import type { ReadBlockOptions } from '../blocks/block-io.ts'
 import { readBlock, readBlockInto } from '../blocks/block-reader.ts'
 import { checkAbort } from './abort.ts'
@@ -13,7 +13,7 @@ import { inParallel } from './parallel.ts'
 import { type BlockRead, type Gather, planSteps, type Step } from './read-plan.ts'
 import type { Session } from './session.ts'
 
-/** Gathers that are in progress or wait to be taken, behind the one being taken; each holds up to 4 MiB. */
+/** Gathers that are in progress or wait to be taken, behind the one being taken; each holds up to 8 MiB. */
 const AHEAD_MAX = 2
 /** Block reads of one gather in progress at a time. */
 const READS_MAX = 8
@@ -132,9 +132,15 @@ async function* planAll(
   end: number,
   call: CallOptions,
 ): AsyncGenerator<Planned> {
+  let asked = map.window(start, call)
   for (let at = start; at < Math.min(end, map.status.size); ) {
-    const window = await map.window(at, call)
+    const window = await asked
     const until = Math.min(window.end, end, map.status.size)
+    if (until < Math.min(end, map.status.size)) {
+      // Asked for while this one is being read: a much cut file has many windows.
+      asked = map.window(until, call)
+      asked.catch(() => undefined)
+    }
     for (const step of planSteps(window.extents, at, until)) yield { step, window }
     at = Math.max(until, at)
   }
@@ -177,7 +183,9 @@ async function fillStep(source: Source, planned: Planned, target: Buffer, call: 
     return
   }
   if (step.holeBytes > 0) target.fill(0)
-  await inParallel(step.reads, READS_MAX, read => fillRead(source, window, step, read, target, call))
+  const fill = (read: BlockRead): Promise<void> => fillRead(source, window, step, read, target, call)
+  await inParallel(step.under, READS_MAX, fill)
+  await inParallel(step.over, READS_MAX, fill)
 }
 
 async function fillRead(
@@ -188,20 +196,25 @@ async function fillRead(
   target: Buffer,
   call: CallOptions,
 ): Promise<void> {
-  const first = read.pieces[0]
-  if (first === undefined) return
+  const { blocks } = source.session
+  const { offset } = read.pieces[0] as Extent
   const block = blockOf(window, read.blockId)
-  const options = blockOptions(source, read.blockId, first.offset, call)
-  if (read.pieces.length === 1) {
-    const part = slice(target, step.offset, first)
-    await readBlockInto(source.session.blocks, block, read.blockOffset, part, options)
+  const options = blockOptions(source, read.blockId, offset, call)
+  if (read.isStraight) {
+    const part = slice(target, step.offset, { offset, length: read.length })
+    await readBlockInto(blocks, block, read.blockOffset, part, options)
     return
   }
-  const collected = Buffer.allocUnsafe(read.length)
-  await readBlockInto(source.session.blocks, block, read.blockOffset, collected, options)
-  for (const piece of read.pieces) {
-    const from = piece.blockOffset - read.blockOffset
-    collected.copy(target, piece.offset - step.offset, from, from + piece.length)
+  const memory = blocks.buffers.take(read.length)
+  try {
+    const collected = memory.subarray(0, read.length)
+    await readBlockInto(blocks, block, read.blockOffset, collected, options)
+    for (const piece of read.pieces) {
+      const from = piece.blockOffset - read.blockOffset
+      collected.copy(target, piece.offset - step.offset, from, from + piece.length)
+    }
+  } finally {
+    blocks.buffers.give(memory)
   }
 }
 
