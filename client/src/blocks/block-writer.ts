@@ -262,7 +262,7 @@ export class BlockWriter implements BlockSink {
       failed: (error: FsError) => this.#streamFailed(error),
     }
     let refreshed = false
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       try {
         const { stream, answer } = await WriteStream.open(this.#pool, this.#block, offset, events)
         if (!this.#usable()) stream.release(false)
@@ -279,7 +279,9 @@ export class BlockWriter implements BlockSink {
           continue
         }
         if (!isFsError(error) || error.retry !== 'same-node' || performance.now() > deadline) throw error
-        await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+        // A kept connection may have died unseen, so the first time says little. A chain is replaced, not waited for.
+        if (tries > 1 && this.#block.members.length > 1) throw error
+        if (tries > 1) await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
       }
     }
   }

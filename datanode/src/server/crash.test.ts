@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ChildService } from '@hopbine/common/testing/child-service.ts'
 import { SmallNamenode } from '@hopbine/common/testing/small-namenode.ts'
 import t from 'tap'
 import { BlockPeer } from '../testing/block-peer.ts'
-import { ChildDatanode } from '../testing/child-datanode.ts'
 import type { DatanodeConfig } from './datanode.ts'
 
 const MIB = 1024 * 1024
+const MAIN = new URL('../main.ts', import.meta.url).href
 
 async function setUp(t: { teardown(end: () => Promise<void>): void }): Promise<{
   namenode: SmallNamenode
@@ -35,7 +36,7 @@ t.test('kill -9 in the middle of a write loses no synced byte and serves no bad 
   const { namenode, config } = await setUp(t)
   const bytes = randomBytes(24 * MIB)
   for (let round = 0; round < 8; round++) {
-    const first = await ChildDatanode.start(config)
+    const first = await ChildService.start(MAIN, config)
     const member = { nodeId: first.nodeId, ...first.address }
     const block = namenode.locate(100 + round, [member])
     const writer = await BlockPeer.connect(first.address)
@@ -48,7 +49,7 @@ t.test('kill -9 in the middle of a write loses no synced byte and serves no bad 
     await first.kill()
     writer.close()
 
-    const second = await ChildDatanode.start(config)
+    const second = await ChildService.start(MAIN, config)
     const again = await BlockPeer.connect(second.address)
     const moved = namenode.locate(100 + round, [{ nodeId: second.nodeId, ...second.address }])
     const { length } = await again.open(moved, -1)
@@ -66,7 +67,7 @@ t.test('a datanode killed again and again in small appends keeps every acknowled
   const bytes = randomBytes(4 * MIB)
   let acknowledged = 0
   for (let round = 0; round < 6; round++) {
-    const datanode = await ChildDatanode.start(config)
+    const datanode = await ChildService.start(MAIN, config)
     const block = namenode.locate(500, [{ nodeId: datanode.nodeId, ...datanode.address }])
     const writer = await BlockPeer.connect(datanode.address)
     const { length } = await writer.open(block, round === 0 ? 0 : -1)
@@ -86,23 +87,27 @@ t.test('a datanode killed again and again in small appends keeps every acknowled
 
 t.test('a folder is used by one datanode at a time, and a killed one leaves it free', async t => {
   const { config } = await setUp(t)
-  const first = await ChildDatanode.start(config)
-  await t.rejects(ChildDatanode.start(config), { message: /in use by process \d+/ })
+  const first = await ChildService.start(MAIN, config)
+  await t.rejects(ChildService.start(MAIN, config), { message: /in use by process \d+/ })
   await first.kill()
-  const second = await ChildDatanode.start(config)
+  const second = await ChildService.start(MAIN, config)
   t.equal(second.nodeId, first.nodeId)
   t.equal(await second.end(), 0)
   const lock = join(config.dataDir, 'lock')
   const elsewhere = { pid: 1, started: '1', world: 'another machine', token: 'x' }
   writeFileSync(lock, JSON.stringify(elsewhere))
-  await t.rejects(ChildDatanode.start(config), { message: /in use by process 1/ }, 'touched a moment ago')
+  await t.rejects(
+    ChildService.start(MAIN, config),
+    { message: /in use by process 1/ },
+    'touched a moment ago',
+  )
   const longAgo = new Date(Date.now() - 60_000)
   utimesSync(lock, longAgo, longAgo)
-  const third = await ChildDatanode.start(config)
+  const third = await ChildService.start(MAIN, config)
   t.equal(await third.end(), 0)
 })
 
-async function readBeside(datanode: ChildDatanode, block: Parameters<BlockPeer['read']>[0]): Promise<Buffer> {
+async function readBeside(datanode: ChildService, block: Parameters<BlockPeer['read']>[0]): Promise<Buffer> {
   const reader = await BlockPeer.connect(datanode.address)
   const bytes = await reader.read(block)
   reader.close()

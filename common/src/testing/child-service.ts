@@ -1,12 +1,9 @@
-/** A datanode in a process of its own, so that a test can kill it. */
+/** A service in a process of its own, so that a test can kill it. It says where it listens in one line of JSON. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { DatanodeConfig } from '../server/datanode.ts'
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
-
-export class ChildDatanode {
+export class ChildService {
   readonly address: { readonly host: string; readonly port: number }
   readonly nodeId: string
   readonly #child: ChildProcess
@@ -20,9 +17,9 @@ export class ChildDatanode {
     this.nodeId = said.nodeId
   }
 
-  /** Resolves when it serves; rejects with what it said when it does not come up. */
-  static async start(config: DatanodeConfig): Promise<ChildDatanode> {
-    const argv = ['--disable-warning=ExperimentalWarning', MAIN, JSON.stringify(config)]
+  /** Runs the file at URL `main`. Resolves when it serves; rejects with what it said when it does not come up. */
+  static async start(main: string, config: unknown): Promise<ChildService> {
+    const argv = ['--disable-warning=ExperimentalWarning', fileURLToPath(main), JSON.stringify(config)]
     const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] })
     let complaint = ''
     child.stderr?.on('data', chunk => {
@@ -34,7 +31,11 @@ export class ChildDatanode {
         throw new Error(complaint)
       }),
     ])
-    return new ChildDatanode(child, JSON.parse(said))
+    return new ChildService(child, JSON.parse(said))
+  }
+
+  get pid(): number {
+    return this.#child.pid as number
   }
 
   async kill(): Promise<void> {
