@@ -1,6 +1,6 @@
 /**
- * The `hopbine` command: finds the command named on the command line, loads that one only, runs it, and turns its
- * end into an exit code and at most one sentence. It holds no command itself.
+ * The `hopbine` command: finds the command named on the command line, loads that one only, runs it, and
+ * turns its end into an exit code and at most one sentence. It holds no command itself.
  */
 import { COMMANDS, type CommandRow, GROUPS } from './commands/table.ts'
 import { CommandError, EXIT, UsageError } from './exit.ts'

@@ -1,6 +1,7 @@
 /**
- * `hopbine admin backup FILE`: streams a consistent copy of the metadata store into a file that appears whole or not
- * at all. The datanodes' blocks are not part of it; they are kept as long as a backup may need them.
+ * `hopbine admin backup FILE`: streams a consistent copy of the metadata store into a file that appears
+ * whole or not at all. The datanodes' blocks are not part of it; they are kept as long as a backup may need
+ * them.
  */
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'

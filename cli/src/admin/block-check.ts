@@ -1,6 +1,7 @@
 /**
- * Compares what the metadata says of blocks with what the datanodes hold: every sealed block that a file needs must be
- * on each of its datanodes, at least as long as the file needs it. It changes nothing. Memory: one page of blocks.
+ * Compares what the metadata says of blocks with what the datanodes hold: every sealed block that a file
+ * needs must be on each of its datanodes, at least as long as the file needs it. It changes nothing.
+ * Memory: one page of blocks.
  */
 import { type FileSystem, isFsError } from '@hopbine/client/index.ts'
 import { FILE_BYTES_MAX } from '@hopbine/common/base/limits.ts'

@@ -30,9 +30,7 @@ export const command = defineCommand({
     { name: 'follow', type: 'flag', sentence: 'Wait for further changes until Ctrl-C.' },
     jsonOption,
   ],
-  notes: [
-    'Changes that were already dropped are told on standard error with the first index that is kept; exit code 1.',
-  ],
+  notes: ['Where changes were dropped already, the first index kept is told on standard error; exit code 1.'],
   async run({ values }) {
     if (values.follow) endOnCtrlC()
     const out = new Printer()
@@ -70,7 +68,8 @@ function eventLine(event: ChangeEvent): string {
   const when = new Date(event.seconds * 1000).toISOString().slice(0, 19)
   const where = `${event.parentId}/${event.name}`
   const before = event.oldName === '' ? '' : ` from ${event.oldParentId}/${event.oldName}`
-  return `${event.index}.${event.part} ${when}Z ${event.user} ${event.what} ${where} (inode ${event.inodeId})${before}`
+  const subject = `${event.what} ${where} (inode ${event.inodeId})`
+  return `${event.index}.${event.part} ${when}Z ${event.user} ${subject}${before}`
 }
 
 function eventJson(event: ChangeEvent): Record<string, unknown> {

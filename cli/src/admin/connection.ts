@@ -1,4 +1,7 @@
-/** A connection for operators' commands: to the installation of a home folder, with the rights of its socket. */
+/**
+ * A connection for operators' commands: to the installation of a home folder, with the rights of its
+ * socket.
+ */
 import type { FileSystem } from '@hopbine/client/index.ts'
 import { connectHome } from '../home/connect.ts'
 import { homeOf } from '../home/layout.ts'

@@ -1,6 +1,7 @@
 /**
- * `hopbine admin fsck`: lets the namenode check its totals, foreign keys, packed table and extents, then compares the
- * blocks that files need with what the datanodes hold. It repairs nothing but totals, and those on request only.
+ * `hopbine admin fsck`: lets the namenode check its totals, foreign keys, packed table and extents, then
+ * compares the blocks that files need with what the datanodes hold. It repairs nothing but totals, and
+ * those on request only.
  */
 import { fsck as fsckMethod } from '@hopbine/common/protocol/cluster.ts'
 import { EXIT } from '../exit.ts'
@@ -21,9 +22,7 @@ export const command = defineCommand({
     { name: 'metadata-only', type: 'flag', sentence: 'Do not ask the datanodes.' },
     jsonOption,
   ],
-  notes: [
-    'Prints one line for each problem, then totals. Exit code 0: sound, or every problem was repaired; 1: not.',
-  ],
+  notes: ['Prints one line for each problem, then totals. Exit code 1 unless all is sound or was repaired.'],
   async run({ values }) {
     const out = new Printer()
     let problems = 0

@@ -1,6 +1,6 @@
 /**
- * Asks one datanode what it holds of a block, one question at a time over one connection, without reading the bytes.
- * It connects again when the connection is lost, and remembers a node that cannot be reached.
+ * Asks one datanode what it holds of a block, one question at a time over one connection, without reading
+ * the bytes. It connects again when the connection is lost, and remembers a node that cannot be reached.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { BLOCK_FRAME, statAnswer, statRequest } from '@hopbine/common/protocol/block.ts'

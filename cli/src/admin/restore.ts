@@ -1,6 +1,6 @@
 /**
- * `hopbine admin restore FILE`: puts a backup in the place of the namenode's store, while nothing runs on the home. It
- * asks the namenode's own code to do it and touches no file of it itself.
+ * `hopbine admin restore FILE`: puts a backup in the place of the namenode's store, while nothing runs on
+ * the home. It asks the namenode's own code to do it and touches no file of it itself.
  */
 import { accessSync, constants } from 'node:fs'
 import { resolve } from 'node:path'

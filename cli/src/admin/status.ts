@@ -1,4 +1,7 @@
-/** `hopbine admin status`: the namenode and its datanodes at a glance. Exit code 1 where something needs a hand. */
+/**
+ * `hopbine admin status`: the namenode and its datanodes at a glance. Exit code 1 where something needs a
+ * hand.
+ */
 import { status as statusMethod } from '@hopbine/common/protocol/cluster.ts'
 import type { ResponseOf } from '@hopbine/common/protocol/method.ts'
 import { EXIT } from '../exit.ts'

@@ -110,8 +110,9 @@ function readToken(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch (error) {
+    const reason = (error as Error).message
     throw new CommandError(
-      `cannot read the token (${(error as Error).message}): copy the namenode's token file and name it with --token-file`,
+      `cannot read the token (${reason}): copy the namenode's token file and name it with --token-file`,
     )
   }
 }

@@ -1,4 +1,7 @@
-/** `hopbine doctor`: looks over this machine and an installation, and says what is wrong and what to do about it. */
+/**
+ * `hopbine doctor`: looks over this machine and an installation, and says what is wrong and what to do
+ * about it.
+ */
 
 import { diagnose, type Finding } from '../doctor/diagnose.ts'
 import { EXIT } from '../exit.ts'

@@ -1,4 +1,7 @@
-/** The top-level commands: name and sentence for the overview, and where each one is loaded from when it is used. */
+/**
+ * The top-level commands: name and sentence for the overview, and where each one is loaded from when it is
+ * used.
+ */
 import type { Command } from '../options/command.ts'
 
 export interface CommandRow {

@@ -49,7 +49,7 @@ export const command = defineCommand({
   options,
   readsSettings: true,
   notes: [
-    'Listens on loopback and a Unix socket only. Writes HOME/up.json when ready and removes it at a clean stop.',
+    'Listens on loopback and a Unix socket only. HOME/up.json is there while everything serves.',
     'A second Ctrl-C stops at once. Settings may also stand in HOME/config.json: {"log-level": "debug"}.',
   ],
   async run({ values }) {
@@ -89,10 +89,8 @@ async function lockHome(layout: HomeLayout): Promise<Lock> {
     return await acquireLock(layout.lockFile, () => socketAnswers(readUpFile(layout)?.socket))
   } catch (error) {
     if (!(error instanceof LockHeldError)) throw error
-    const where = layout.home
-    throw new CommandError(
-      `Hopbine already runs on ${where} (process ${error.pid}): use it, stop it with \`kill ${error.pid}\`, or give another --home DIR`,
-    )
+    const what = `Hopbine already runs on ${layout.home} (process ${error.pid})`
+    throw new CommandError(`${what}: use it, stop it with \`kill ${error.pid}\`, or give another --home DIR`)
   }
 }
 

@@ -1,4 +1,7 @@
-/** What `hopbine doctor` asks of a running installation: who answers, how it feels, and what the logs complain of. */
+/**
+ * What `hopbine doctor` asks of a running installation: who answers, how it feels, and what the logs
+ * complain of.
+ */
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { FileSystem, isFsError } from '@hopbine/client/index.ts'

@@ -1,6 +1,6 @@
 /**
- * The examinations of `hopbine doctor`, each one a small question with a finding. They change nothing, and one that
- * cannot be answered is a finding, too.
+ * The examinations of `hopbine doctor`, each one a small question with a finding. They change nothing, and
+ * one that cannot be answered is a finding, too.
  */
 import type { HomeLayout } from '../home/layout.ts'
 import { examineCluster } from './cluster.ts'

@@ -1,4 +1,7 @@
-/** What `hopbine doctor` asks of a home folder: there, ours, private, in one piece, and what its files say of `up`. */
+/**
+ * What `hopbine doctor` asks of a home folder: there, ours, private, in one piece, and what its files say
+ * of `up`.
+ */
 import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
 import { type HomeLayout, socketInHome } from '../home/layout.ts'
 import { readUpFile } from '../home/up-file.ts'

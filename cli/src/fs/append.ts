@@ -1,4 +1,7 @@
-/** `-appendToFile`: adds local files, or standard input, to the end of a file, which is made if it is missing. */
+/**
+ * `-appendToFile`: adds local files, or standard input, to the end of a file, which is made if it is
+ * missing.
+ */
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { wrong } from './arguments.ts'

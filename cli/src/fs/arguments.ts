@@ -1,4 +1,7 @@
-/** Reads the words after a command of `hopbine fs` as Hadoop does: flags first, the first other word ends them. */
+/**
+ * Reads the words after a command of `hopbine fs` as Hadoop does: flags first, the first other word ends
+ * them.
+ */
 import { EXIT, UsageError } from '../exit.ts'
 import type { FsCommand } from './command.ts'
 
@@ -39,7 +42,10 @@ export function readArguments(command: FsCommand, words: readonly string[]): FsA
   return { flags, args }
 }
 
-/** What stands for the flag's value, undefined where it has none. Throws for a flag that the command does not have. */
+/**
+ * What stands for the flag's value, undefined where it has none. Throws for a flag that the command does
+ * not have.
+ */
 function flagValue(command: FsCommand, word: string): string | undefined {
   const flag = command.flags.find(candidate => `-${candidate.name}` === word)
   if (flag !== undefined) return flag.value

@@ -1,6 +1,7 @@
 /**
- * One call of a `hopbine fs` command: its flags and arguments, the filesystem, where results go, and the memory of
- * what failed. A failure on one path is told at once and the command goes on with the next; the exit code is 1 then.
+ * One call of a `hopbine fs` command: its flags and arguments, the filesystem, where results go, and the
+ * memory of what failed. A failure on one path is told at once and the command goes on with the next; the
+ * exit code is 1 then.
  */
 import type { FileSystem } from '@hopbine/client/index.ts'
 import { EXIT } from '../exit.ts'

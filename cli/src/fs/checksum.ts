@@ -1,6 +1,6 @@
 /**
- * `-checksum`: the CRC32C of a whole file, which does not depend on how it is cut into blocks (what Hadoop calls
- * COMPOSITE-CRC32C), so that files of different systems can be compared.
+ * `-checksum`: the CRC32C of a whole file, which does not depend on how it is cut into blocks (what Hadoop
+ * calls COMPOSITE-CRC32C), so that files of different systems can be compared.
  */
 import { crc32c } from '@hopbine/common/wire/crc32c.ts'
 import { type FsCommand, MANY } from './command.ts'

@@ -1,6 +1,6 @@
 /**
- * Bytes of a file unpacked for reading: gzip and zstd by their first bytes, deflate by the name's ending. Others pass
- * as they are. Hadoop's own sequence files are refused, since their bytes are no text.
+ * Bytes of a file unpacked for reading: gzip and zstd by their first bytes, deflate by the name's ending.
+ * Others pass as they are. Hadoop's own sequence files are refused, since their bytes are no text.
  */
 import { type Duplex, pipeline, Readable } from 'node:stream'
 import { createGunzip, createInflate, createZstdDecompress } from 'node:zlib'

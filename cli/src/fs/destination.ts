@@ -1,6 +1,6 @@
 /**
- * Where the sources of `-mv`, `-cp` and `-put` go: one destination in the filesystem, which is a directory, a file or
- * nothing yet. The rules are Hadoop's.
+ * Where the sources of `-mv`, `-cp` and `-put` go: one destination in the filesystem, which is a directory,
+ * a file or nothing yet. The rules are Hadoop's.
  */
 import { baseName, joinPath, parentPath } from '@hopbine/client/fs/paths.ts'
 import type { ShellCall } from './call.ts'
@@ -14,8 +14,8 @@ export interface Destination {
 }
 
 /**
- * Checks the destination for `sources` sources: many need a directory; one needs a directory, a free name in one, or
- * with `overwrite` a file. Throws PathError.
+ * Checks the destination for `sources` sources: many need a directory; one needs a directory, a free name
+ * in one, or with `overwrite` a file. Throws PathError.
  */
 export async function destination(
   call: ShellCall,

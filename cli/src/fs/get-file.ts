@@ -1,6 +1,6 @@
 /**
- * Copies one file to this machine, whole or not at all. What the copy leaves behind when the process is killed is
- * `NAME._COPYING_`; with `--resume` a later run goes on there.
+ * Copies one file to this machine, whole or not at all. What the copy leaves behind when the process is
+ * killed is `NAME._COPYING_`; with `--resume` a later run goes on there.
  */
 import { createWriteStream, renameSync, type Stats, statSync, writeFileSync } from 'node:fs'
 import { chmod, rm, truncate, utimes } from 'node:fs/promises'

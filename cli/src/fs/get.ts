@@ -1,6 +1,6 @@
 /**
- * `-get` and `-copyToLocal`: copies files and trees to this machine. A file appears whole or not at all: it is written
- * under another name first. A symbolic link is copied as what it leads to.
+ * `-get` and `-copyToLocal`: copies files and trees to this machine. A file appears whole or not at all: it
+ * is written under another name first. A symbolic link is copied as what it leads to.
  */
 import { chmod, mkdir, opendir, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'

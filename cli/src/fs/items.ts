@@ -1,6 +1,6 @@
 /**
- * Paths of the filesystem as a command works on them: as the user wrote them, resolved, with what is there. Arguments
- * are expanded here; a tree is walked here.
+ * Paths of the filesystem as a command works on them: as the user wrote them, resolved, with what is there.
+ * Arguments are expanded here; a tree is walked here.
  */
 import { isPattern } from '@hopbine/client/fs/glob.ts'
 import { type FileStatus, type FileSystem, isFsError } from '@hopbine/client/index.ts'
@@ -96,8 +96,8 @@ export function joinText(parent: string, name: string): string {
 }
 
 /**
- * The item and everything below, parents before their entries. A directory that cannot be read is told to `call`
- * and the walk goes on.
+ * The item and everything below, parents before their entries. A directory that cannot be read is told to
+ * `call` and the walk goes on.
  */
 export async function* walkItems(call: ShellCall, item: FoundItem): AsyncGenerator<FoundItem> {
   yield item

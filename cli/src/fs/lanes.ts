@@ -1,6 +1,7 @@
 /**
- * Runs many tasks with a bound on how many are under way: `add` waits for a free lane. The first failure ends it all:
- * it is thrown by the next `add` or by `done`. Tasks that tell their own failures simply do not throw.
+ * Runs many tasks with a bound on how many are under way: `add` waits for a free lane. The first failure
+ * ends it all: it is thrown by the next `add` or by `done`. Tasks that tell their own failures simply do
+ * not throw.
  */
 
 export class Lanes {

@@ -1,6 +1,6 @@
 /**
- * Files and folders of this machine as sources of a copy. Symbolic links are followed, as Hadoop does; a link back into
- * its own parents, a device or a name that is no UTF-8 is told and left out.
+ * Files and folders of this machine as sources of a copy. Symbolic links are followed, as Hadoop does; a
+ * link back into its own parents, a device or a name that is no UTF-8 is told and left out.
  */
 import { isUtf8 } from 'node:buffer'
 import type { BigIntStats } from 'node:fs'

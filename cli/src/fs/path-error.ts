@@ -1,5 +1,6 @@
 /**
- * Errors of `hopbine fs` in Hadoop's words: "`/path': what is wrong". Scripts read them, so the wording is fixed.
+ * Errors of `hopbine fs` in Hadoop's words: "`/path': what is wrong". Scripts read them, so the wording is
+ * fixed.
  */
 import { type ErrorCode, isFsError } from '@hopbine/common/base/errors.ts'
 import { sentenceOf } from '../output/sentence.ts'
@@ -63,7 +64,10 @@ export class ShellError extends Error {
   override name = 'ShellError'
 }
 
-/** What to print after the command's name; undefined for a defect. `path` is what the command was working on. */
+/**
+ * What to print after the command's name; undefined for a defect. `path` is what the command was working
+ * on.
+ */
 export function messageOf(error: unknown, path: string | undefined): string | undefined {
   if (error instanceof PathError || error instanceof ShellError) return error.message
   if (isFsError(error)) {

@@ -1,6 +1,6 @@
 /**
- * Moves bytes from a source to a file being written. Ctrl-C gives the new file up, so that nothing of it stays; in a
- * run that can be resumed it ends the file where it is instead.
+ * Moves bytes from a source to a file being written. Ctrl-C gives the new file up, so that nothing of it
+ * stays; in a run that can be resumed it ends the file where it is instead.
  */
 import { pipeline } from 'node:stream/promises'
 import type { FileWriteStream } from '@hopbine/client/index.ts'

@@ -1,6 +1,6 @@
 /**
- * Copies one file of this machine into the filesystem, whole or not at all. What a large file's copy leaves behind when
- * the process is killed is `NAME._COPYING_`; with `--resume` a later run goes on there.
+ * Copies one file of this machine into the filesystem, whole or not at all. What a large file's copy leaves
+ * behind when the process is killed is `NAME._COPYING_`; with `--resume` a later run goes on there.
  */
 import { createReadStream, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -112,8 +112,9 @@ async function reopenTemporary(
 }
 
 /**
- * Cuts what an earlier run left at its first hole, and answers the length. Blocks are acknowledged side by side, so a
- * writer that was killed may have committed the second one while the end of the first was still on its way.
+ * Cuts what an earlier run left at its first hole, and answers the length. Blocks are acknowledged side by
+ * side, so a writer that was killed may have committed the second one while the end of the first was still
+ * on its way.
  */
 async function lengthWithoutHoles(transfer: Transfer, temporary: string): Promise<number> {
   const { fs } = transfer.call

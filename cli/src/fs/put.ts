@@ -1,6 +1,7 @@
 /**
- * `-put`, `-copyFromLocal` and `-moveFromLocal`: copies files and trees of this machine into the filesystem. A file
- * appears whole or not at all: small ones are made by one call, large ones under another name first.
+ * `-put`, `-copyFromLocal` and `-moveFromLocal`: copies files and trees of this machine into the
+ * filesystem. A file appears whole or not at all: small ones are made by one call, large ones under another
+ * name first.
  */
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'

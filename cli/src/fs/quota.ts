@@ -1,4 +1,6 @@
-/** `-setQuota`, `-clrQuota`, `-setSpaceQuota` and `-clrSpaceQuota`: limits of directories. Superusers only. */
+/**
+ * `-setQuota`, `-clrQuota`, `-setSpaceQuota` and `-clrSpaceQuota`: limits of directories. Superusers only.
+ */
 import type { NewQuota } from '@hopbine/client/index.ts'
 import { wrong } from './arguments.ts'
 import type { ShellCall } from './call.ts'

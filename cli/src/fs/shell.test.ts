@@ -180,12 +180,7 @@ t.test('du, count, df and quotas', async t => {
     ['-count /q', 0, '           2            2               1537 /q\n', ''],
     ['-setQuota 5 /q', 0, '', ''],
     ['-setSpaceQuota 2k /q', 0, '', ''],
-    [
-      '-count -q -h /q',
-      0,
-      '           5               1             2 K             511            2            2              1.5 K /q\n',
-      '',
-    ],
+    ['-count -q -h /q', 0, / {11}5 {15}1 {13}2 K {13}511 {12}2 {12}2 {14}1\.5 K \/q\n$/, ''],
     ['-put /etc/hostname /q/sub/h', 0, '', ''],
     ['-touchz /q/too-many', 1, '', /^touchz: .*quota/i],
     ['-clrQuota /q', 0, '', ''],

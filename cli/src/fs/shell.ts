@@ -1,6 +1,6 @@
 /**
- * `hopbine fs`: finds the command, reads its arguments, connects, runs it and answers Hadoop's exit codes. It holds
- * no command itself.
+ * `hopbine fs`: finds the command, reads its arguments, connects, runs it and answers Hadoop's exit codes.
+ * It holds no command itself.
  */
 import type { FileSystem } from '@hopbine/client/index.ts'
 import { CommandError, EXIT, UsageError } from '../exit.ts'
@@ -118,7 +118,10 @@ async function connect(flags: ReadonlyMap<string, string>): Promise<FileSystem> 
   })
 }
 
-/** The first signal asks the command to clean up and end, the second ends it. Returns the exit code once asked. */
+/**
+ * The first signal asks the command to clean up and end, the second ends it. Returns the exit code once
+ * asked.
+ */
 function catchSignals(interruption: AbortController): () => number | undefined {
   let exitCode: number | undefined
   const signals = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const

@@ -8,7 +8,8 @@ const sync: FsCommand = {
   flags: [],
   arguments: [0, 0],
   printsJson: false,
-  // A namenode answers a write only when its log is synced, and a linearizable read waits for every earlier write.
+  // A namenode answers a write only when its log is synced, and a linearizable read waits for every earlier
+  // write.
   async run(call) {
     await call.fs.getFileStatus('/')
   },

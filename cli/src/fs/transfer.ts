@@ -1,6 +1,6 @@
 /**
- * What `-put`, `-get` and `-cp` of trees share: many small files at a time and few large ones, what went wrong told
- * file by file, progress on a terminal. It copies nothing itself.
+ * What `-put`, `-get` and `-cp` of trees share: many small files at a time and few large ones, what went
+ * wrong told file by file, progress on a terminal. It copies nothing itself.
  */
 import { INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { Progress } from '../output/progress.ts'
@@ -12,7 +12,10 @@ import { Lanes } from './lanes.ts'
 /** Large files at a time unless `-t` says otherwise; each holds some megabytes in memory. */
 const THREADS = 4
 const THREADS_MAX = 64
-/** Small files at a time for each large one: they wait for answers most of the time, and answers come in batches. */
+/**
+ * Small files at a time for each large one: they wait for answers most of the time, and answers come in
+ * batches.
+ */
 const SMALL_PER_LARGE = 16
 
 /** Ending of a file's name while it is being copied. */
@@ -89,8 +92,8 @@ export class Transfer {
 const RECOGNISE_MAX = 1_000
 
 /**
- * Whether a folder at the destination is what an earlier run of the same copy made, and not one to copy into: it has
- * entries, and each (of the first thousand) has its like in the source.
+ * Whether a folder at the destination is what an earlier run of the same copy made, and not one to copy
+ * into: it has entries, and each (of the first thousand) has its like in the source.
  */
 export async function isEarlierCopy(
   names: AsyncIterable<string>,

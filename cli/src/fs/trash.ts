@@ -1,6 +1,6 @@
 /**
- * The trash, laid out as Hadoop's: what is removed moves to `/user/NAME/.Trash/Current/` under its whole path;
- * `expunge` turns `Current` into a checkpoint named by the time and drops old checkpoints.
+ * The trash, laid out as Hadoop's: what is removed moves to `/user/NAME/.Trash/Current/` under its whole
+ * path; `expunge` turns `Current` into a checkpoint named by the time and drops old checkpoints.
  */
 import { joinPath, parentPath } from '@hopbine/client/fs/paths.ts'
 import { type FileSystem, isFsError } from '@hopbine/client/index.ts'
@@ -25,7 +25,9 @@ export class Trash {
     this.#current = joinPath(this.#root, 'Current')
   }
 
-  /** Moves a path to the trash and answers where it lies; undefined for a path that is in the trash already. */
+  /**
+   * Moves a path to the trash and answers where it lies; undefined for a path that is in the trash already.
+   */
   async moveIn(path: string): Promise<string | undefined> {
     if (isWithin(path, this.#root) && path !== this.#root) return undefined
     if (isWithin(this.#root, path)) {

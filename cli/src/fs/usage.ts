@@ -1,4 +1,7 @@
-/** `-du`, `-count` and `-df`: totals, quotas and room. Totals are kept by the server, so a tree costs as one file. */
+/**
+ * `-du`, `-count` and `-df`: totals, quotas and room. Totals are kept by the server, so a tree costs as one
+ * file.
+ */
 import type { ContentSummary, Room } from '@hopbine/client/index.ts'
 import { humanSize, sizeText } from '../output/sizes.ts'
 import { tableLines } from '../output/table.ts'

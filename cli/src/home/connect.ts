@@ -1,6 +1,6 @@
 /**
- * Connects a command to the installation of a home folder. While `up` runs but its namenode is just being started
- * again, it waits a while instead of failing.
+ * Connects a command to the installation of a home folder. While `up` runs but its namenode is just being
+ * started again, it waits a while instead of failing.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectOptions, FileSystem, isFsError } from '@hopbine/client/index.ts'

@@ -1,6 +1,6 @@
 /**
- * Makes a home folder ready for `up`: creates what is missing, checks what is there, and refuses with one sentence
- * what it cannot use. It never writes into a folder that is not an installation of ours.
+ * Makes a home folder ready for `up`: creates what is missing, checks what is there, and refuses with one
+ * sentence what it cannot use. It never writes into a folder that is not an installation of ours.
  */
 import { randomBytes } from 'node:crypto'
 import { accessSync, chmodSync, constants, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
@@ -64,18 +64,16 @@ function checkFormat(layout: HomeLayout): boolean {
     const others = readdirSync(layout.home).filter(name => !ALLOWED_BEFORE.has(name))
     if (others.length > 0) {
       const names = others.slice(0, 3).join(', ')
-      throw new CommandError(
-        `${layout.home} is not a home of Hopbine but holds other files (${names}): give an empty folder with --home DIR`,
-      )
+      const what = `${layout.home} is not a home of Hopbine but holds other files (${names})`
+      throw new CommandError(`${what}: give an empty folder with --home DIR`)
     }
     writeWhole(layout.formatFile, `${JSON.stringify({ format: FORMAT })}\n`)
     return true
   }
   const format = formatIn(text, layout.formatFile)
   if (format > FORMAT) {
-    throw new CommandError(
-      `${layout.home} was written by a newer Hopbine (format ${format}, this one knows ${FORMAT}): upgrade Hopbine`,
-    )
+    const formats = `format ${format}, this one knows ${FORMAT}`
+    throw new CommandError(`${layout.home} was written by a newer Hopbine (${formats}): upgrade Hopbine`)
   }
   return false
 }
@@ -84,9 +82,8 @@ function formatIn(text: string, path: string): number {
   const value = parseJson(text)
   const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined
   if (typeof format === 'number' && Number.isInteger(format) && format >= 1) return format
-  throw new CommandError(
-    `${path} is damaged: put back {"format": ${FORMAT}} if the home is yours, or give another one with --home DIR`,
-  )
+  const remedy = `put back {"format": ${FORMAT}} if the home is yours, or ${CHOOSE}`
+  throw new CommandError(`${path} is damaged: ${remedy}`)
 }
 
 function parseJson(text: string): unknown {
@@ -123,9 +120,8 @@ function socketPath(layout: HomeLayout): string {
   const folder = shortRunFolder(layout)
   const path = join(folder, 'namenode.sock')
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-    throw new CommandError(
-      `no room for a Unix socket: ${layout.home} and TMPDIR are both longer than a socket's path may be: choose a shorter --home DIR`,
-    )
+    const what = `${layout.home} and TMPDIR are both longer than the path of a Unix socket may be`
+    throw new CommandError(`${what}: choose a shorter --home DIR`)
   }
   privateFolder(folder)
   return path

@@ -1,6 +1,7 @@
 /**
- * `up.json`: what runs on a home folder, for clients, tests and people. Present only while `up` is ready: written
- * whole when every role serves, removed at a clean stop. After a crash it may be stale, which `pid` tells.
+ * `up.json`: what runs on a home folder, for clients, tests and people. Present only while `up` is ready:
+ * written whole when every role serves, removed at a clean stop. After a crash it may be stale, which `pid`
+ * tells.
  */
 import { readFileSync } from 'node:fs'
 import { CommandError } from '../exit.ts'

@@ -1,4 +1,7 @@
-/** Turns the words after a command's name into what its `run` takes, with settings where the command has them. */
+/**
+ * Turns the words after a command's name into what its `run` takes, with settings where the command has
+ * them.
+ */
 import { UsageError } from '../exit.ts'
 import { homeOf, layoutOf } from '../home/layout.ts'
 import { readSettings } from '../home/settings.ts'

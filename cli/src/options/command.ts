@@ -1,4 +1,6 @@
-/** A command of `hopbine` as data with one function: what it takes, what it says about itself, what it does. */
+/**
+ * A command of `hopbine` as data with one function: what it takes, what it says about itself, what it does.
+ */
 import type { OptionRow, Values } from './row.ts'
 
 export interface Call<Rows extends readonly OptionRow[]> {

@@ -1,6 +1,9 @@
 /** Finds the known word that a mistyped one was probably meant to be. */
 
-/** The candidate at the smallest edit distance, if that is at most a third of the word's length (and at least 1). */
+/**
+ * The candidate at the smallest edit distance, if that is at most a third of the word's length (and at
+ * least 1).
+ */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1

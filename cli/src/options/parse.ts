@@ -1,6 +1,7 @@
 /**
- * Turns a command line into typed values by the command's rows, filling in settings from the environment and the
- * settings file. Flag before variable before file before default. It never guesses: an unknown option is refused.
+ * Turns a command line into typed values by the command's rows, filling in settings from the environment
+ * and the settings file. Flag before variable before file before default. It never guesses: an unknown
+ * option is refused.
  */
 import { CommandError, UsageError } from '../exit.ts'
 import { nearest } from './nearest.ts'

@@ -1,6 +1,6 @@
 /**
- * The reference page docs/cli.md, made from the tables of commands and options, so that it says what the program does.
- * It reads and writes no files.
+ * The reference page docs/cli.md, made from the tables of commands and options, so that it says what the
+ * program does. It reads and writes no files.
  */
 import { ADMIN_COMMANDS } from '../commands/admin.ts'
 import { COMMANDS } from '../commands/table.ts'
@@ -11,15 +11,16 @@ import { optionHead, optionText, usageLine } from './help.ts'
 
 const HEAD = `# The command line
 
-This page is made from the program's own tables: \`HOPBINE_REWRITE=1 scripts/test cli/src/options/reference\` writes it
-anew after a change.
+This page is made from the program's own tables; after a change
+\`HOPBINE_REWRITE=1 scripts/test cli/src/options/reference\` writes it anew.
 
-\`hopbine up\` starts everything on this machine; \`hopbine fs\` works with files in the words of Hadoop's shell;
-\`hopbine admin\` looks after an installation; \`hopbine doctor\` says what is wrong with one. Results go to standard
-output, words about progress to standard error. With \`--json\` results are JSON, one value a line.
+\`hopbine up\` starts everything on this machine; \`hopbine fs\` works with files in the words of Hadoop's
+shell; \`hopbine admin\` looks after an installation; \`hopbine doctor\` says what is wrong with one. Results
+go to standard output, words about progress to standard error. With \`--json\` results are JSON, one value a
+line.
 
-An option is taken from the command line, else from its environment variable, else (for \`hopbine up\`) from the file
-\`config.json\` of the home folder, an object of option names and values: \`{"log-level": "debug"}\`.
+An option is taken from the command line, else from its environment variable, else (for \`hopbine up\`) from
+the file \`config.json\` of the home folder, an object of option names and values: \`{"log-level": "debug"}\`.
 
 | Exit code | Meaning |
 | --- | --- |
@@ -35,12 +36,14 @@ const FS_HEAD = `## hopbine fs
 
 \`hopbine fs [--home DIR] [--user NAME[:GROUP,…]] [--json] -COMMAND [-flag …] [argument …]\`
 
-Relative paths start at \`/user/NAME\`. Patterns: \`*\` and \`?\` within a name, \`[abc]\`, \`[a-z]\`, \`[^a]\`, \`{a,b}\`, and
-\`\\\\\` before a plain character. \`--user\` acts as another user and is for superusers; \`HOPBINE_USER\` does the same.
+Relative paths start at \`/user/NAME\`. Patterns: \`*\` and \`?\` within a name, \`[abc]\`, \`[a-z]\`,
+\`[^a]\`, \`{a,b}\`, and \`\\\` before a plain character. \`--user\` acts as another user and is for
+superusers; \`HOPBINE_USER\` does the same.
 
-Files that are copied appear whole or not at all: a large one is \`NAME._COPYING_\` until it is complete. Ctrl-C removes
-it, except with \`--resume\`, which lets a later run go on there. A run with \`--resume\` skips files of the same size that
-were made after the source was last changed.
+Files that are copied appear whole or not at all: a large one is \`NAME._COPYING_\` until it is complete.
+Ctrl-C removes it, except with \`--resume\`, which lets a later run go on there. A run with \`--resume\`
+skips files of the same size that were made after the source was last changed; a folder at the destination
+is taken for the earlier run's if everything in it has its like in the source.
 
 \`-rm\` moves to the trash in your home directory; \`-expunge\` empties it, and nothing else does.
 `

@@ -1,6 +1,6 @@
 /**
- * An option of a command as data. From the rows come the parser, the environment variables, the settings file,
- * `--help` and docs/cli.md, so that no option is described twice.
+ * An option of a command as data. From the rows come the parser, the environment variables, the settings
+ * file, `--help` and docs/cli.md, so that no option is described twice.
  */
 
 export interface OptionRow {

@@ -1,6 +1,7 @@
 /**
- * Standard output of a command: gathers small pieces and writes them in large ones, waits where the reader is slow,
- * and ends the process quietly where the reader has gone. Results only; words about progress go to standard error.
+ * Standard output of a command: gathers small pieces and writes them in large ones, waits where the reader
+ * is slow, and ends the process quietly where the reader has gone. Results only; words about progress go to
+ * standard error.
  */
 import { EXIT } from '../exit.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Progress of a copy: counts files and bytes, and on a terminal shows one bar on standard error with the rate and the
- * time left. Without a terminal it only counts.
+ * Progress of a copy: counts files and bytes, and on a terminal shows one bar on standard error with the
+ * rate and the time left. Without a terminal it only counts.
  */
 import type { SingleBar } from 'cli-progress'
 import { humanSize } from './sizes.ts'

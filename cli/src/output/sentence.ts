@@ -1,6 +1,6 @@
 /**
- * What a person is told about an error: one sentence for what can happen in the life of a system, nothing for a
- * defect of ours, which keeps its stack.
+ * What a person is told about an error: one sentence for what can happen in the life of a system, nothing
+ * for a defect of ours, which keeps its stack.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { CommandError } from '../exit.ts'

@@ -1,6 +1,6 @@
 /**
- * A whole installation for tests: `scripts/hopbine up` as a process of its own in a temporary home, and commands run
- * against it as processes, the way users do. It ends only what it started.
+ * A whole installation for tests: `scripts/hopbine up` as a process of its own in a temporary home, and
+ * commands run against it as processes, the way users do. It ends only what it started.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** What `up` itself asks of a namenode: whether one answers on a socket, and the first folders of a new home. */
+/**
+ * What `up` itself asks of a namenode: whether one answers on a socket, and the first folders of a new
+ * home.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { status } from '@hopbine/common/protocol/cluster.ts'
@@ -23,7 +26,10 @@ export async function socketAnswers(path: string | undefined): Promise<boolean> 
   }
 }
 
-/** The operator's home directory, so that relative paths work at once, and a folder where everyone may write. */
+/**
+ * The operator's home directory, so that relative paths work at once, and a folder where everyone may
+ * write.
+ */
 export async function makeFirstFolders(socketPath: string): Promise<void> {
   const client = new RpcClient({ address: { path: socketPath } })
   try {

@@ -1,6 +1,6 @@
 /**
- * A lock file that one process holds while it runs. It appears whole (hard link of a finished file), names its
- * holder, and is taken over when that process is gone. It never waits.
+ * A lock file that one process holds while it runs. It appears whole (hard link of a finished file), names
+ * its holder, and is taken over when that process is gone. It never waits.
  */
 import { randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -32,8 +32,8 @@ export class LockHeldError extends Error {
 const TRIES_MAX = 5
 
 /**
- * Takes the lock or throws LockHeldError. `isInUse` decides about a holder in another container, whose process
- * number means nothing here.
+ * Takes the lock or throws LockHeldError. `isInUse` decides about a holder in another container, whose
+ * process number means nothing here.
  */
 export async function acquireLock(
   path: string,
@@ -78,8 +78,8 @@ function linked(draft: string, path: string): boolean {
 }
 
 /**
- * Moves a dead holder's lock away. Another process may have replaced it since it was read: then what was moved is a
- * live lock, and goes back.
+ * Moves a dead holder's lock away. Another process may have replaced it since it was read: then what was
+ * moved is a live lock, and goes back.
  */
 function setAside(path: string, token: string | undefined, draft: string): void {
   const aside = `${draft}.old`

@@ -1,6 +1,6 @@
 /**
- * Tells whether a process that was noted down earlier still runs, also when its number was given to another one
- * since: a process is known by its number, its start time and the boot during which it started.
+ * Tells whether a process that was noted down earlier still runs, also when its number was given to another
+ * one since: a process is known by its number, its start time and the boot during which it started.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -9,7 +9,10 @@ export interface ProcessIdentity {
   readonly pid: number
   /** Opaque; equal only for the same process. */
   readonly started: string
-  /** The space of process numbers that `pid` belongs to (a container has its own); empty where there is one only. */
+  /**
+   * The space of process numbers that `pid` belongs to (a container has its own); empty where there is one
+   * only.
+   */
   readonly space: string
 }
 
@@ -23,12 +26,18 @@ export function stateOf(noted: ProcessIdentity): 'runs' | 'gone' | 'unknown' {
   return startOf(noted.pid) === noted.started ? 'runs' : 'gone'
 }
 
-/** When the process started, or undefined if there is none of that number (or it is dead and not yet collected). */
+/**
+ * When the process started, or undefined if there is none of that number (or it is dead and not yet
+ * collected).
+ */
 export function startOf(pid: number): string | undefined {
   return process.platform === 'linux' ? startOnLinux(pid) : startByPs(pid)
 }
 
-/** proc(5): after the name in brackets come the state (field 3) and, as field 22, the start in ticks since boot. */
+/**
+ * proc(5): after the name in brackets come the state (field 3) and, as field 22, the start in ticks since
+ * boot.
+ */
 function startOnLinux(pid: number): string | undefined {
   let stat: string
   try {

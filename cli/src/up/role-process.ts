@@ -1,6 +1,6 @@
 /**
- * One run of a role as a child process: starts it with its log file, hears whether it became ready, and tells how it
- * ended. It never restarts; the supervisor does.
+ * One run of a role as a child process: starts it with its log file, hears whether it became ready, and
+ * tells how it ended. It never restarts; the supervisor does.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'

@@ -74,7 +74,9 @@ async function startOnceFree(options: RoleOptions): Promise<RunningRole> {
   }
 }
 
-/** Resolves when the role should stop. A second signal ends the process at once where nobody supervises it. */
+/**
+ * Resolves when the role should stop. A second signal ends the process at once where nobody supervises it.
+ */
 function stopRequest(): Promise<void> {
   return new Promise(resolve => {
     if (isSupervised()) {

@@ -1,6 +1,6 @@
 /**
- * One run of `up` on a locked and prepared home: the role's arguments, the file `up.json` while everything serves,
- * notices for people. It takes no lock and reads no command line.
+ * One run of `up` on a locked and prepared home: the role's arguments, the file `up.json` while everything
+ * serves, notices for people. It takes no lock and reads no command line.
  */
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { CommandError, EXIT } from '../exit.ts'
@@ -31,7 +31,10 @@ export interface SessionOptions {
 
 const LOOPBACK = '127.0.0.1'
 
-/** Resolves to the exit code when everything has stopped. Throws CommandError when a role cannot start or is lost. */
+/**
+ * Resolves to the exit code when everything has stopped. Throws CommandError when a role cannot start or is
+ * lost.
+ */
 export async function runSession(options: SessionOptions): Promise<number> {
   let givenUp: ((sentence: string) => void) | undefined
   const lost = new Promise<string>(resolve => {

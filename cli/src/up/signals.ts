@@ -1,6 +1,6 @@
 /**
- * Signals that ask `up` to stop: the first resolves `asked`, the second calls `atOnce`. They stay caught until the
- * process ends, so that a signal in the middle of the stop does not tear it.
+ * Signals that ask `up` to stop: the first resolves `asked`, the second calls `atOnce`. They stay caught
+ * until the process ends, so that a signal in the middle of the stop does not tear it.
  */
 
 export interface StopSignals {

@@ -1,6 +1,7 @@
 /**
- * Keeps one role running: starts it, starts it again after a growing pause when it ends, and gives up when it fails
- * at its start too often in a row. A restarted role gets the ports it had, so that addresses stay valid.
+ * Keeps one role running: starts it, starts it again after a growing pause when it ends, and gives up when
+ * it fails at its start too often in a row. A restarted role gets the ports it had, so that addresses stay
+ * valid.
  */
 import type { ReadyMessage } from './role-message.ts'
 import { RoleProcess } from './role-process.ts'
@@ -28,7 +29,7 @@ const PAUSE_MS_MAX = 10_000
 /** A role that served so long has recovered: pause and count begin anew, in milliseconds. */
 const SOUND_MS = 30_000
 /** Failures at the start, in a row, before giving up. The first start of all has one try. */
-const START_FAILURES_MAX = 8
+const START_FAILURES_MAX = 5
 
 export class SupervisedRole {
   readonly spec: RoleSpec

@@ -1,6 +1,6 @@
 /**
- * The roles of one machine under one roof: starts the namenode, then the datanodes, keeps them running and stops
- * them in the opposite order. It knows no home folder and writes no files.
+ * The roles of one machine under one roof: starts the namenode, then the datanodes, keeps them running and
+ * stops them in the opposite order. It knows no home folder and writes no files.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReadyMessage } from './role-message.ts'
@@ -30,8 +30,8 @@ export class Supervisor {
   }
 
   /**
-   * Starts everything; `datanodes` makes their specs once the namenode's address is known. Resolves to undefined
-   * when all serve, or to the sentence of the first that could not start.
+   * Starts everything; `datanodes` makes their specs once the namenode's address is known. Resolves to
+   * undefined when all serve, or to the sentence of the first that could not start.
    */
   async start(datanodes: (namenode: ReadyMessage) => readonly RoleSpec[]): Promise<string | undefined> {
     this.#events.onStarting(this.#namenode.spec.role)

@@ -111,6 +111,25 @@ t.test('more datanodes may be added, none that holds data left out', async t => 
   t.match(fewer.err, 'holds the data of 3 datanodes: start with --datanodes 3 or more')
 })
 
+t.test('a role that cannot start again ends up with its last sentence', async t => {
+  const other = new Installation(t.testdir())
+  t.teardown(() => other.down())
+  const up = await other.up()
+  writeFileSync(join(other.home, 'datanode-1/format.json'), '{"format": 99')
+  const datanode = other.upFile()?.roles[1]?.pid as number
+  process.kill(datanode, 'SIGKILL')
+  const { code, err } = await up.ended
+  t.equal(code, 1)
+  const notices = err.match(/the datanode-1 cannot start: .*; it is started again in [\d.]+ s, its log is/g)
+  t.equal(notices?.length, 4)
+  t.match(
+    err.trim().split('\n').at(-1),
+    /^hopbine up: the datanode-1 cannot start: .*; read .*datanode-1\.log$/,
+  )
+  t.notOk(existsSync(join(other.home, 'up.json')))
+  t.notOk(existsSync(join(other.home, 'up.lock')))
+})
+
 t.test('a port that is taken, a damaged setting or home: one sentence, exit code 1', async t => {
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
