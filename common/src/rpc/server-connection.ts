@@ -31,6 +31,8 @@ export interface RequestHeader {
 
 /** Principals that one connection may add; more: BUSY. */
 const PRINCIPALS_MAX = 4096
+/** Each text of a failure has at most so many characters: more than any path. */
+const FAILURE_CHARACTERS_MAX = 8192
 /** A connection that has not said hello by then is closed, in milliseconds. */
 const HELLO_MS = 10_000
 
@@ -262,13 +264,15 @@ function actAs(own: Principal, wanted: { user: string; groups: readonly string[]
   return { user: wanted.user, groups, superuser: wanted.user === own.user }
 }
 
-/** Payload of a failure frame. */
+/** Payload of a failure frame. Errors quote what they were given, so their texts are cut to a bound. */
 export function encodeFailure(writer: Writer, error: FsError): void {
   failure.encode(writer, {
     code: ERRORS[error.code].wire,
-    message: error.message,
+    message: error.message.slice(0, FAILURE_CHARACTERS_MAX),
     details: Object.entries(error.details).map(([key, value]) =>
-      typeof value === 'number' ? { key, number: value } : { key, text: value },
+      typeof value === 'number'
+        ? { key, number: value }
+        : { key, text: value.slice(0, FAILURE_CHARACTERS_MAX) },
     ),
   })
 }

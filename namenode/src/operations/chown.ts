@@ -6,11 +6,11 @@ import { FsError } from '@hopbine/common/base/errors.ts'
 import { chown as method } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { rowOf, saveAttributes } from '../namespace/attributes.ts'
-import { type Caller, callerOf, requireOwner, SET_GID, SET_UID } from '../namespace/permission.ts'
+import { callerOf, requireOwner, SET_GID, SET_UID } from '../namespace/permission.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { statusOf } from '../namespace/status.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
-import type { Tx } from '../store/tx.ts'
+import type { CommandContext, Tx } from '../store/tx.ts'
 import { plainWrite } from './operation.ts'
 
 /** Users and groups are names of at most so many bytes. */
@@ -25,7 +25,7 @@ export const chown = plainWrite(method, (tx, context, { path, owner, group }) =>
   const caller = callerOf(tx, context)
   const target = resolveTarget(tx, caller, path, true)
   const row = rowOf(tx, target)
-  requireRight(tx, caller, row, owner, group)
+  requireRight(tx, context, row, owner, group)
   if (owner !== undefined) row.ownerId = tx.identities.intern(owner)
   if (group !== undefined) row.groupId = tx.identities.intern(group)
   if (!caller.superuser && row.kind !== KIND.directory) row.mode &= ~(SET_UID | SET_GID)
@@ -35,17 +35,18 @@ export const chown = plainWrite(method, (tx, context, { path, owner, group }) =>
 
 function requireRight(
   tx: Tx,
-  caller: Caller,
+  context: CommandContext,
   row: EntryRow,
   owner: string | undefined,
   group: string | undefined,
 ): void {
-  if (caller.superuser) return
-  requireOwner(caller, row.ownerId, row.name)
+  if (context.superuser) return
+  requireOwner(callerOf(tx, context), row.ownerId, row.name)
   if (owner !== undefined && tx.identities.find(owner) !== row.ownerId) {
     throw new FsError('NOT_PERMITTED', 'only a superuser may give a file to another owner')
   }
-  if (group !== undefined && !caller.groupIds.includes(tx.identities.find(group) || -1)) {
+  // By name: a group that owns nothing yet has no number.
+  if (group !== undefined && !context.groups.includes(group)) {
     throw new FsError('NOT_PERMITTED', `the caller is not a member of group ${group}`)
   }
 }
