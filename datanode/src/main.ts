@@ -1,6 +1,6 @@
 /**
- * A datanode as a process of its own: `node main.ts '{"dataDir": …}'` with the configuration as JSON. It says where it
- * listens in one line of JSON on standard output, and stops at SIGTERM or SIGINT.
+ * A datanode as a process of its own: `node main.ts '{"dataDir": …}'` with the configuration as JSON. It says
+ * where it listens in one line of JSON on standard output, and stops at SIGTERM or SIGINT.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { type Datanode, type DatanodeConfig, startDatanode } from './server/datanode.ts'

@@ -1,16 +1,18 @@
 /**
- * For tests of the block path: a small namenode and real datanodes in processes of their own, which the client may not
- * import and need not.
+ * For tests of the block path: a small namenode and real datanodes in processes of their own, which the
+ * client may not import and need not.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { DatanodeAddress, LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import { ChildService } from '@hopbine/common/testing/child-service.ts'
 import { SmallNamenode } from '@hopbine/common/testing/small-namenode.ts'
 import { BlockPool } from './block-pool.ts'
 
-const MAIN = import.meta.resolve('@hopbine/datanode/main.ts')
+/** Started as a process, never imported. */
+const MAIN = pathToFileURL(join(import.meta.dirname, '../../..', 'datanode/src/main.ts')).href
 
 export class BlockCluster {
   readonly namenode = new SmallNamenode()

@@ -1,6 +1,7 @@
 /**
- * One read request on one connection: packets land in memory, are checked, and wait until they are asked for. At most
- * two megabytes wait; then it stops reading from the socket. It knows one member only; `block-reader` knows the others.
+ * One read request on one connection: packets land in memory, are checked, and wait until they are asked for.
+ * At most two megabytes wait; then it stops reading from the socket. It knows one member only; `block-reader`
+ * knows the others.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { BLOCK_FRAME, data as dataHead, readRequest } from '@hopbine/common/protocol/block.ts'

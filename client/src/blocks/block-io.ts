@@ -1,6 +1,6 @@
 /**
- * The contract of the client's block path: what a writer and a reader of blocks offer to the file layer. It names no
- * socket. `BlockWriter`, `readBlock` and `readBlockInto` beside it are the bodies.
+ * The contract of the client's block path: what a writer and a reader of blocks offer to the file layer. It
+ * names no socket. `BlockWriter`, `readBlock` and `readBlockInto` beside it are the bodies.
  */
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
 
@@ -11,8 +11,9 @@ export interface BlockWriterOptions {
   /** Abort ends the stream; calls in progress fail with CANCELLED. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Length the block has, in bytes: 0 (default) starts a new block, −1 goes on where the datanode's copy ends. A copy
-   * that is longer is cut to it, unless that would lose synced bytes; a shorter one fails with BLOCK_NOT_FOUND.
+   * Length the block has, in bytes: 0 (default) starts a new block, −1 goes on where the datanode's copy
+   * ends. A copy that is longer is cut to it, unless that would lose synced bytes; a shorter one fails with
+   * BLOCK_NOT_FOUND.
    */
   readonly startOffset?: number
   readonly refresh?: RefreshBlock | undefined
@@ -20,15 +21,18 @@ export interface BlockWriterOptions {
   readonly reconnectMs?: number
 }
 
-/** A stream of bytes into one open block, at its end. Calls may overlap; they take effect in the order of the calls. */
+/**
+ * A stream of bytes into one open block, at its end. Calls may overlap; they take effect in the order of the
+ * calls.
+ */
 export interface BlockSink {
   /** Bytes that every member has received, verified and handed to its operating system. */
   readonly acknowledged: number
   /** Bytes accepted by `write` so far, counted from the block's start. */
   readonly length: number
   /**
-   * Accepts bytes for the end of the block. Resolves when they are in the writer's window (at most 8 MiB), so the
-   * caller may then reuse its memory. Small writes travel together; nothing waits for a timer.
+   * Accepts bytes for the end of the block. Resolves when they are in the writer's window (at most 8 MiB), so
+   * the caller may then reuse its memory. Small writes travel together; nothing waits for a timer.
    */
   write(bytes: Uint8Array): Promise<void>
   /** Resolves when everything written so far is acknowledged. */
@@ -36,13 +40,17 @@ export interface BlockSink {
   /** Resolves when everything written so far is on disk at every member. */
   sync(): Promise<void>
   /**
-   * Ends the block at its present length, synced and immutable from then on, and gives the connection back. The
-   * answer is the final length.
+   * Ends the block at its present length, synced and immutable from then on, and gives the connection back.
+   * The answer is the final length.
    */
   seal(): Promise<number>
-  /** Flushes, leaves the block open, and gives the connection back. Safe to call twice, and after a failure. */
+  /**
+   * Flushes, leaves the block open, and gives the connection back. Safe to call twice, and after a failure.
+   */
   close(): Promise<void>
-  /** After a failure: what was accepted and never acknowledged, in order, to be written into another block. */
+  /**
+   * After a failure: what was accepted and never acknowledged, in order, to be written into another block.
+   */
   unacknowledged(): Uint8Array[]
 }
 
@@ -50,10 +58,13 @@ export interface ReadBlockOptions {
   readonly signal?: AbortSignal | undefined
   readonly refresh?: RefreshBlock | undefined
   /**
-   * True: each buffer is valid only until the next step of the iteration, and its memory is used again. False (the
-   * default): the buffers belong to the caller.
+   * True: each buffer is valid only until the next step of the iteration, and its memory is used again. False
+   * (the default): the buffers belong to the caller.
    */
   readonly reuse?: boolean
-  /** Told of each member that failed or served a bad byte before another one took over, or before the read failed. */
+  /**
+   * Told of each member that failed or served a bad byte before another one took over, or before the read
+   * failed.
+   */
   readonly onMemberFailed?: ((nodeId: string, error: Error) => void) | undefined
 }

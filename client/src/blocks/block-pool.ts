@@ -1,6 +1,7 @@
 /**
- * Connections to datanodes, kept for the next request. Each serves one request at a time. It knows addresses and
- * limits, and nothing of blocks. Idle connections do not keep the process alive and are closed after a while.
+ * Connections to datanodes, kept for the next request. Each serves one request at a time. It knows addresses
+ * and limits, and nothing of blocks. Idle connections do not keep the process alive and are closed after a
+ * while.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import type { DatanodeAddress } from '@hopbine/common/protocol/types.ts'
@@ -49,7 +50,9 @@ export class BlockPool {
   #sweeper: NodeJS.Timeout | undefined
   #closed = false
 
-  /** A connection of one's own; `handler` hears its frames until it is released. Throws UNAVAILABLE or BUSY. */
+  /**
+   * A connection of one's own; `handler` hears its frames until it is released. Throws UNAVAILABLE or BUSY.
+   */
   async lend(address: DatanodeAddress, purpose: Purpose, handler: ChannelHandler): Promise<Lent> {
     const node = this.#node(address)
     await this.#admit(node, purpose)

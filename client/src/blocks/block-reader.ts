@@ -1,7 +1,7 @@
 /**
- * Reads ranges of blocks: members in their order, the next one when a member fails or serves a bad byte, from the byte
- * where the last one stopped. Everything it hands out was checked against its checksum. It asks the namenode nothing
- * by itself.
+ * Reads ranges of blocks: members in their order, the next one when a member fails or serves a bad byte, from
+ * the byte where the last one stopped. Everything it hands out was checked against its checksum. It asks the
+ * namenode nothing by itself.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { DatanodeAddress, LocatedBlock } from '@hopbine/common/protocol/types.ts'
@@ -13,9 +13,9 @@ import type { BlockPool } from './block-pool.ts'
 const REFRESHES_MAX = 8
 
 /**
- * Bytes `offset` … `offset + length` of a block, as buffers of up to 1 MiB, read ahead by at most 2 MiB. `length` −1
- * reads to the block's end. Throws CORRUPT, BLOCK_NOT_FOUND, BAD_CAPABILITY, UNAVAILABLE, BUSY or CANCELLED when no
- * member can serve the rest.
+ * Bytes `offset` … `offset + length` of a block, as buffers of up to 1 MiB, read ahead by at most 2 MiB.
+ * `length` −1 reads to the block's end. Throws CORRUPT, BLOCK_NOT_FOUND, BAD_CAPABILITY, UNAVAILABLE, BUSY or
+ * CANCELLED when no member can serve the rest.
  */
 export async function* readBlock(
   pool: BlockPool,
@@ -34,7 +34,9 @@ export async function* readBlock(
   }
 }
 
-/** Reads exactly `target.length` bytes at `offset` into `target`; its content is undefined after a failure. */
+/**
+ * Reads exactly `target.length` bytes at `offset` into `target`; its content is undefined after a failure.
+ */
 export async function readBlockInto(
   pool: BlockPool,
   block: LocatedBlock,

@@ -1,7 +1,8 @@
 /**
- * Streams bytes into one open block: packets in flight behind one another, acknowledged by the last member of the
- * chain. A lost connection to a single member is opened again and goes on where the copy ends; any other failure is
- * final, and what was not acknowledged can be taken to another block. It asks the namenode nothing by itself.
+ * Streams bytes into one open block: packets in flight behind one another, acknowledged by the last member of
+ * the chain. A lost connection to a single member is opened again and goes on where the copy ends; any other
+ * failure is final, and what was not acknowledged can be taken to another block. It asks the namenode nothing
+ * by itself.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
@@ -47,7 +48,9 @@ export class BlockWriter implements BlockSink {
     this.#window = new PacketWindow(pool.buffers, 0, 0)
   }
 
-  /** Throws UNAVAILABLE, BUSY, BAD_CAPABILITY, BLOCK_NOT_FOUND, NO_SPACE, STALE, INVALID_ARGUMENT, CANCELLED. */
+  /**
+   * Throws UNAVAILABLE, BUSY, BAD_CAPABILITY, BLOCK_NOT_FOUND, NO_SPACE, STALE, INVALID_ARGUMENT, CANCELLED.
+   */
   static async open(
     pool: BlockPool,
     block: LocatedBlock,
@@ -131,7 +134,9 @@ export class BlockWriter implements BlockSink {
     if (this.#finished) throw new FsError('INVALID_ARGUMENT', 'the block writer was closed')
   }
 
-  /** Copies what the window has room for and sends what may be sent; returns the position reached in `bytes`. */
+  /**
+   * Copies what the window has room for and sends what may be sent; returns the position reached in `bytes`.
+   */
   #accept(bytes: Uint8Array, from: number): number {
     let at = from
     while (at < bytes.length && this.#window.hasRoom) {
@@ -279,7 +284,8 @@ export class BlockWriter implements BlockSink {
           continue
         }
         if (!isFsError(error) || error.retry !== 'same-node' || performance.now() > deadline) throw error
-        // A kept connection may have died unseen, so the first time says little. A chain is replaced, not waited for.
+        // A kept connection may have died unseen, so the first time says little. A chain is replaced, not
+        // waited for.
         if (tries > 1 && this.#block.members.length > 1) throw error
         if (tries > 1) await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
       }

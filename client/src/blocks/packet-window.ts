@@ -1,6 +1,6 @@
 /**
- * What a block writer has accepted and not yet seen acknowledged: packets in order, their checksums and their memory.
- * It copies the caller's bytes once, bounds what it holds, and never sends anything itself.
+ * What a block writer has accepted and not yet seen acknowledged: packets in order, their checksums and their
+ * memory. It copies the caller's bytes once, bounds what it holds, and never sends anything itself.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { PACKET_BYTES_MAX } from '@hopbine/common/protocol/block.ts'
@@ -120,8 +120,9 @@ export class PacketWindow {
   }
 
   /**
-   * A new connection begins where the datanode's copy ends: what it holds already counts as acknowledged, the rest is
-   * sent again. False if the copy is shorter than what was acknowledged, or longer than what was accepted.
+   * A new connection begins where the datanode's copy ends: what it holds already counts as acknowledged, the
+   * rest is sent again. False if the copy is shorter than what was acknowledged, or longer than what was
+   * accepted.
    */
   restart(length: number, tailCrc: number): boolean {
     this.close()
@@ -164,7 +165,9 @@ export class PacketWindow {
   }
 }
 
-/** Packets end where the block's megabytes (or, for small ones, chunks) end, so that chunks are whole again. */
+/**
+ * Packets end where the block's megabytes (or, for small ones, chunks) end, so that chunks are whole again.
+ */
 function capacityOf(packet: Packet): number {
   const unit = packet.memory.length
   return unit - (packet.offset % unit)

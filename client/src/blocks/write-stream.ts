@@ -1,6 +1,6 @@
 /**
- * One write request on one connection: opens it, sends packets and marks, and tells progress. It lives as long as the
- * connection does; `BlockWriter` decides what happens after it.
+ * One write request on one connection: opens it, sends packets and marks, and tells progress. It lives as
+ * long as the connection does; `BlockWriter` decides what happens after it.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import {
@@ -24,7 +24,10 @@ export type Mark = 'ack' | 'synced' | 'sealed' | 'ended'
 export interface WriteStreamEvents {
   /** Everything below `length` has reached the mark. An FsError thrown here ends the stream. */
   progress(mark: Mark, length: number): void
-  /** The stream is over; called once, and never after `release`. `details.nodeId` names the member that failed. */
+  /**
+   * The stream is over; called once, and never after `release`. `details.nodeId` names the member that
+   * failed.
+   */
   failed(error: FsError): void
 }
 

@@ -1,20 +1,21 @@
 /**
- * The block protocol: how bytes travel between clients and datanodes. Each side first sends a preface, then frames:
+ * The block protocol: how bytes travel between clients and datanodes. Each side first sends a preface, then
+ * frames:
  *
  *   preface  'HBLK' · u16 newest version · u16 oldest version
  *   frame    u32 headBytes · u32 dataBytes · u8 kind · u8 flags · u16 reserved · u32 request · head · data
  *
  * All little-endian. A connection serves one request at a time; its answers carry the request's number.
  *
- *   write → ready; then any of packet (answered by ack when it is written, several at once) and sync → synced; and
+ *   write → ready; then any of packet (answered by ack when written, several at once) and sync → synced; and
  *           at last seal → sealed or end → ended, which frees the connection
  *   read  → data …, the last one flagged
  *   stat  → statAnswer        list → listAnswer
  *
- * Anything may be answered by a failure, which ends the request; while it streams a write, it ends the connection too.
- * A checksum is CRC32C over at most 64 KiB: a block is cut at multiples of 64 KiB from its start. In a packet each
- * one covers its chunk from the chunk's start to the packet's end, so that a chunk's value grows with it; in data it
- * covers the bytes sent.
+ * Anything may be answered by a failure, which ends the request; while it streams a write, it ends the
+ * connection too. A checksum is CRC32C over at most 64 KiB: a block is cut at multiples of 64 KiB from its
+ * start. In a packet each one covers its chunk from the chunk's start to the packet's end, so that a chunk's
+ * value grows with it; in data it covers the bytes sent.
  */
 import { FsError } from '../base/errors.ts'
 import { bytes, flag, int, list, record, u32, type ValueOf } from '../wire/codec.ts'
@@ -60,7 +61,8 @@ export const BLOCK_FRAME = {
 
 /**
  * Opens a stream into a block. `offset`: the block's length so far, 0 for a new block, −1 for whatever it is.
- * A longer copy is cut to it, but never below what was synced. `chain`: members that get the same bytes from this one.
+ * A longer copy is cut to it, but never below what was synced. `chain`: members that get the same bytes from
+ * this one.
  */
 export const writeRequest = record({
   capability: bytes,
@@ -70,10 +72,16 @@ export const writeRequest = record({
   offset: int,
   chain: list(datanodeAddress),
 })
-/** `length` and the checksum of the last partial chunk, which the next packet continues (0: it starts a chunk). */
+/**
+ * `length` and the checksum of the last partial chunk, which the next packet continues (0: it starts a
+ * chunk).
+ */
 export const ready = record({ length: int, tailCrc: u32, sealed: flag })
 export const packet = record({ offset: int, crcs: list(u32) })
-/** Everything below `length` is verified and written (ack), on disk (synced), or immutable (sealed) at every member. */
+/**
+ * Everything below `length` is verified and written (ack), on disk (synced), or immutable (sealed) at every
+ * member.
+ */
 export const progress = record({ length: int })
 
 /** `length` −1 reads to the end of the block. */
@@ -112,7 +120,10 @@ export function encodePreface(): Buffer {
   return preface
 }
 
-/** The version to speak with the peer; throws BAD_FRAME for a stranger and VERSION_MISMATCH for a peer too far apart. */
+/**
+ * The version to speak with the peer; throws BAD_FRAME for a stranger and VERSION_MISMATCH for a peer too far
+ * apart.
+ */
 export function agreedVersion(preface: Buffer): number {
   if (preface.readUInt32LE(0) !== MAGIC) throw new FsError('BAD_FRAME', 'the peer does not speak blocks')
   const newest = preface.readUInt16LE(4)

@@ -1,7 +1,7 @@
 /**
- * Block capabilities: the right to read or write one block for a short time, minted by the namenode and checked by
- * datanodes that share its key. Fixed fields, the principal's name, and an HMAC-SHA256 (RFC 2104) over both.
- * It knows no clock: the minter says when a capability ends, the checker says what time it is.
+ * Block capabilities: the right to read or write one block for a short time, minted by the namenode and
+ * checked by datanodes that share its key. Fixed fields, the principal's name, and an HMAC-SHA256 (RFC 2104)
+ * over both. It knows no clock: the minter says when a capability ends, the checker says what time it is.
  */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { assert } from '../base/assert.ts'
@@ -42,7 +42,10 @@ const PRINCIPAL_BYTES_MAX = 1024
 const MAC_BYTES = 32
 const HASH_BLOCK_BYTES = 64
 
-/** The two hash inputs of one key, the key's pads already in place; the message is written behind the inner pad. */
+/**
+ * The two hash inputs of one key, the key's pads already in place; the message is written behind the inner
+ * pad.
+ */
 interface Pads {
   readonly inner: Buffer
   readonly outer: Buffer

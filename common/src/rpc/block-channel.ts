@@ -1,7 +1,7 @@
 /**
- * One end of a connection of the block protocol: cuts frames, lands their data straight in memory that the handler
- * names, and sends frames without copying data. It knows no request, keeps no queue but the socket's, and never
- * reconnects. Memory: 32 KiB for heads, plus what the handler hands out.
+ * One end of a connection of the block protocol: cuts frames, lands their data straight in memory that the
+ * handler names, and sends frames without copying data. It knows no request, keeps no queue but the socket's,
+ * and never reconnects. Memory: 32 KiB for heads, plus what the handler hands out.
  */
 import { connect, Socket } from 'node:net'
 import { FsError, fromNodeError, isFsError } from '../base/errors.ts'
@@ -23,15 +23,15 @@ import { encodeFailure } from './server-connection.ts'
 
 export interface ChannelHandler {
   /**
-   * A frame has come. The head is valid only during the call. With `dataBytes` above 0 it returns memory of exactly
-   * that length for the data. An FsError thrown here ends the channel.
+   * A frame has come. The head is valid only during the call. With `dataBytes` above 0 it returns memory of
+   * exactly that length for the data. An FsError thrown here ends the channel.
    */
   frame(kind: number, request: number, head: Reader, dataBytes: number): Uint8Array | undefined
   /** The data of the frame told last is complete. */
   landed(): void
   /**
-   * The channel is gone; called once. Memory that was named for data which has not landed may still be written to:
-   * let it go, never use it again, unless it was `destroy` that ended the channel.
+   * The channel is gone; called once. Memory that was named for data which has not landed may still be
+   * written to: let it go, never use it again, unless it was `destroy` that ended the channel.
    */
   closed(error: FsError): void
 }
@@ -86,9 +86,9 @@ export class BlockChannel {
   }
 
   /**
-   * Takes over an accepted socket; the server must set `pauseOnConnect`. Node offers `onread`, which costs a third of
-   * 'data' events, for outgoing sockets only, so the handle moves into a new socket. Should a later Node hide the
-   * handle, 'data' events do the same work.
+   * Takes over an accepted socket; the server must set `pauseOnConnect`. Node offers `onread`, which costs a
+   * third of 'data' events, for outgoing sockets only, so the handle moves into a new socket. Should a later
+   * Node hide the handle, 'data' events do the same work.
    */
   static accept(socket: Socket, handler: ChannelHandler): BlockChannel {
     const bare = socket as Socket & { _handle?: unknown }
@@ -118,8 +118,8 @@ export class BlockChannel {
   }
 
   /**
-   * Sends one frame. `data` must stay unchanged until `flushed` is called, which happens exactly once: when the
-   * operating system has taken it, or when the channel is gone.
+   * Sends one frame. `data` must stay unchanged until `flushed` is called, which happens exactly once: when
+   * the operating system has taken it, or when the channel is gone.
    */
   send<T>(
     kind: number,
@@ -186,7 +186,10 @@ export class BlockChannel {
     else this.#socket.unref()
   }
 
-  /** Ends the channel with TIMED_OUT when nothing moves in either direction for so long, in milliseconds; 0: never. */
+  /**
+   * Ends the channel with TIMED_OUT when nothing moves in either direction for so long, in milliseconds; 0:
+   * never.
+   */
   limitSilence(silenceMs: number): void {
     this.#socket.setTimeout(silenceMs)
     this.#socket.removeAllListeners('timeout')
@@ -315,7 +318,8 @@ export class BlockChannel {
     if (this.#closed !== undefined) return
     this.#closed = error
     this.#landing = undefined
-    // 'end' comes before what is unsent has left; a destroyed socket drops it, and nobody is there to read it.
+    // 'end' comes before what is unsent has left; a destroyed socket drops it, and nobody is there to read
+    // it.
     if (!this.#socket.writableEnded) this.#socket.end()
     this.handler.closed(error)
   }

@@ -1,4 +1,7 @@
-/** A service in a process of its own, so that a test can kill it. It says where it listens in one line of JSON. */
+/**
+ * A service in a process of its own, so that a test can kill it. It says where it listens in one line of
+ * JSON.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +20,9 @@ export class ChildService {
     this.nodeId = said.nodeId
   }
 
-  /** Runs the file at URL `main`. Resolves when it serves; rejects with what it said when it does not come up. */
+  /**
+   * Runs the file at URL `main`. Resolves when it serves; rejects with what it said when it does not come up.
+   */
   static async start(main: string, config: unknown): Promise<ChildService> {
     const argv = ['--disable-warning=ExperimentalWarning', fileURLToPath(main), JSON.stringify(config)]
     const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] })

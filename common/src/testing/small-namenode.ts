@@ -1,6 +1,6 @@
 /**
- * For tests of datanodes and of the block path: a real RPC server that knows just what a datanode asks of a namenode,
- * and mints capabilities. It keeps no files; a test says which blocks live.
+ * For tests of datanodes and of the block path: a real RPC server that knows just what a datanode asks of a
+ * namenode, and mints capabilities. It keeps no files; a test says which blocks live.
  */
 import { randomBytes } from 'node:crypto'
 import { FsError } from '../base/errors.ts'

@@ -1,6 +1,7 @@
 /**
- * Memory for block data that is used again: buffers of 64 KiB and of 1 MiB. A fresh megabyte costs a quarter of the time
- * that copying it does. The pool bounds only what it keeps; who takes buffers bounds how many are out.
+ * Memory for block data that is used again: buffers of 64 KiB and of 1 MiB. A fresh megabyte costs a quarter
+ * of the time that copying it does. The pool bounds only what it keeps; who takes buffers bounds how many are
+ * out.
  */
 import { assert } from '../base/assert.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Checksums of a range of a block, cut where the block's chunks end. The one place that knows how ranges and chunks
- * meet; it never touches a disk or a socket.
+ * Checksums of a range of a block, cut where the block's chunks end. The one place that knows how ranges and
+ * chunks meet; it never touches a disk or a socket.
  */
 import { assert } from '../base/assert.ts'
 import { CHECKSUM_CHUNK_BYTES } from '../base/limits.ts'
@@ -14,8 +14,8 @@ export function chunksTouched(offset: number, length: number): number {
 }
 
 /**
- * CRC32C of each piece of `bytes`, which stand at `offset` of a block. `seed` is the checksum of the first chunk up to
- * `offset`, to be continued; 0 makes the first one stand for its own bytes only.
+ * CRC32C of each piece of `bytes`, which stand at `offset` of a block. `seed` is the checksum of the first
+ * chunk up to `offset`, to be continued; 0 makes the first one stand for its own bytes only.
  */
 export function chunkCrcs(bytes: Uint8Array, offset: number, seed: number): number[] {
   const crcs: number[] = []
@@ -29,7 +29,10 @@ export function chunkCrcs(bytes: Uint8Array, offset: number, seed: number): numb
   return crcs
 }
 
-/** Index of the first piece whose checksum differs from `expected`, or −1. The pieces are cut as by `chunkCrcs`. */
+/**
+ * Index of the first piece whose checksum differs from `expected`, or −1. The pieces are cut as by
+ * `chunkCrcs`.
+ */
 export function firstBadChunk(
   bytes: Uint8Array,
   offset: number,

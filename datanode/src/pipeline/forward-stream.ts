@@ -1,6 +1,7 @@
 /**
- * The next link of a chain: sends on what this member receives, and hears how far the members behind have come. It does
- * not retry; when it fails the whole write fails and names the member, and the client goes on in another block.
+ * The next link of a chain: sends on what this member receives, and hears how far the members behind have
+ * come. It does not retry; when it fails the whole write fails and names the member, and the client goes on
+ * in another block.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import {

@@ -1,7 +1,7 @@
 /**
- * Serves one stream into a block: verifies packets as they land, writes them in batches, passes them along the chain,
- * and answers in order. It stops reading from its connection while too much waits for the disk or the chain. It never
- * acknowledges a byte that it, or a member behind it, has not verified and written.
+ * Serves one stream into a block: verifies packets as they land, writes them in batches, passes them along
+ * the chain, and answers in order. It stops reading from its connection while too much waits for the disk or
+ * the chain. It never acknowledges a byte that it, or a member behind it, has not verified and written.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import {
@@ -63,7 +63,9 @@ export class WriteRequest implements BlockClaim {
   #chainWake: (() => void) | undefined
   #over = false
 
-  /** `ended` is called once: without an error when the peer ended the stream and the connection is free again. */
+  /**
+   * `ended` is called once: without an error when the peer ended the stream and the connection is free again.
+   */
   constructor(
     service: BlockService,
     channel: BlockChannel,
@@ -76,7 +78,9 @@ export class WriteRequest implements BlockClaim {
     this.#ended = ended
   }
 
-  /** Opens block and chain and answers `ready`. After a throw nothing is held, and nothing else may be called. */
+  /**
+   * Opens block and chain and answers `ready`. After a throw nothing is held, and nothing else may be called.
+   */
   async open(wanted: ValueOf<typeof writeRequest>): Promise<void> {
     const { capability, blockId, generation, group, chain } = wanted
     this.#service.authorize(wanted, CAPABILITY_MODE.write)
@@ -278,7 +282,10 @@ export class WriteRequest implements BlockClaim {
     if (!this.#over) this.#leave(BLOCK_FRAME.ended)
   }
 
-  /** Answers the last mark of the stream. The connection is free for the next request before the peer knows it. */
+  /**
+   * Answers the last mark of the stream. The connection is free for the next request before the peer knows
+   * it.
+   */
   #leave(kind: number): void {
     this.#over = true
     this.#release()

@@ -1,6 +1,6 @@
 /**
- * Pages of a node's blocks in order of id. The folders are read once and the sorted ids kept for a minute (8 bytes a
- * block), so that paging through a million blocks reads the folders once.
+ * Pages of a node's blocks in order of id. The folders are read once and the sorted ids kept for a minute (8
+ * bytes a block), so that paging through a million blocks reads the folders once.
  */
 import type { HeldBlock } from '@hopbine/common/protocol/block.ts'
 import type { BlockStore } from '../store/block-store.ts'

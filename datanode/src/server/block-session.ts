@@ -1,6 +1,6 @@
 /**
- * One connection of the block port: takes one request at a time and hands it to its server. A peer that sends what is
- * no request is told so and cut off; the others never notice.
+ * One connection of the block port: takes one request at a time and hands it to its server. A peer that sends
+ * what is no request is told so and cut off; the others never notice.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import {

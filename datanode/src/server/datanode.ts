@@ -1,6 +1,6 @@
 /**
- * A whole datanode: locks and stamps its folder, listens for blocks, registers with the namenode, and runs scrubber
- * and tombstones beside. It composes the parts and holds no rule of its own.
+ * A whole datanode: locks and stamps its folder, listens for blocks, registers with the namenode, and runs
+ * scrubber and tombstones beside. It composes the parts and holds no rule of its own.
  */
 import type { Server } from 'node:http'
 import { assert } from '@hopbine/common/base/assert.ts'
@@ -64,8 +64,9 @@ const DEFAULTS = {
 type Settled = DatanodeConfig & Required<Omit<DatanodeConfig, 'nodeId' | 'advertisedHost' | 'metricsPort'>>
 
 /**
- * Starts a datanode. It serves blocks once it has met its namenode, which it looks for at every heartbeat. Throws BUSY
- * when the folder is in use, UNSUPPORTED for a newer format, INVALID_ARGUMENT for another cluster's folder.
+ * Starts a datanode. It serves blocks once it has met its namenode, which it looks for at every heartbeat.
+ * Throws BUSY when the folder is in use, UNSUPPORTED for a newer format, INVALID_ARGUMENT for another
+ * cluster's folder.
  */
 export async function startDatanode(config: DatanodeConfig): Promise<Datanode> {
   const settled: Settled = { ...DEFAULTS, ...config }

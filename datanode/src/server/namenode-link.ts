@@ -1,6 +1,7 @@
 /**
- * The datanode's side of its namenode: registers, sends heartbeats, hears of tombstones and epochs. While the namenode
- * is away it tries at each beat and lets the blocks be served; when it answers again the node registers anew.
+ * The datanode's side of its namenode: registers, sends heartbeats, hears of tombstones and epochs. While the
+ * namenode is away it tries at each beat and lets the blocks be served; when it answers again the node
+ * registers anew.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { heartbeat, registerDatanode } from '@hopbine/common/protocol/cluster.ts'
@@ -41,7 +42,10 @@ export class NamenodeLink {
     this.client = new RpcClient({ address, retryMs: 0, ...(token === undefined ? {} : { token }) })
   }
 
-  /** Registers once before it resolves, if the namenode is there. Throws INVALID_ARGUMENT for a foreign cluster. */
+  /**
+   * Registers once before it resolves, if the namenode is there. Throws INVALID_ARGUMENT for a foreign
+   * cluster.
+   */
   async start(host: string, port: number): Promise<void> {
     this.#address = { host, port }
     await this.#beat()

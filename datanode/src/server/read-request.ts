@@ -1,7 +1,7 @@
 /**
- * Serves one read: verified packets of up to 1 MiB, the next read from disk while the last one leaves. At most three
- * packets are in memory, however slowly the reader takes them. A chunk that fails its checksum ends the read before
- * any of its bytes is sent.
+ * Serves one read: verified packets of up to 1 MiB, the next read from disk while the last one leaves. At
+ * most three packets are in memory, however slowly the reader takes them. A chunk that fails its checksum
+ * ends the read before any of its bytes is sent.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { CHECKSUM_CHUNK_BYTES } from '@hopbine/common/base/limits.ts'

@@ -1,5 +1,6 @@
 /**
- * What every request of the block port needs: the store, the right to refuse, and a place to report. One per datanode.
+ * What every request of the block port needs: the store, the right to refuse, and a place to report. One per
+ * datanode.
  */
 import { FsError, fromNodeError, isFsError } from '@hopbine/common/base/errors.ts'
 import {
@@ -21,7 +22,9 @@ export interface BlockRequest {
 
 /** A stream into a block, as far as others need to know it. */
 export interface BlockClaim {
-  /** Another writer takes the block over: this one ends with LEASE_LOST. Resolves when it no longer writes. */
+  /**
+   * Another writer takes the block over: this one ends with LEASE_LOST. Resolves when it no longer writes.
+   */
   giveUp(): Promise<void>
 }
 

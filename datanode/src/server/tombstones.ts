@@ -1,7 +1,7 @@
 /**
- * Drops blocks that nobody needs any more, and only after the namenode has confirmed for each that it does not live.
- * Tombstones come with heartbeats; a slow sweep finds blocks whose tombstone was missed. A block that the sweep finds
- * is dropped only when a second sweep, a day later, finds it again.
+ * Drops blocks that nobody needs any more, and only after the namenode has confirmed for each that it does
+ * not live. Tombstones come with heartbeats; a slow sweep finds blocks whose tombstone was missed. A block
+ * that the sweep finds is dropped only when a second sweep, a day later, finds it again.
  */
 import { confirmTombstones, liveBlocks } from '@hopbine/common/protocol/cluster.ts'
 import type { RpcClient } from '@hopbine/common/rpc/client.ts'

@@ -1,7 +1,7 @@
 /**
- * One block on disk with its checksums: appended to while it is open, synced, sealed, and read with every chunk
- * verified. It trusts its caller for rights and for the order of appends (one at a time), and never returns a byte that
- * fails its checksum. What a bad block means is for `BlockStore` to decide.
+ * One block on disk with its checksums: appended to while it is open, synced, sealed, and read with every
+ * chunk verified. It trusts its caller for rights and for the order of appends (one at a time), and never
+ * returns a byte that fails its checksum. What a bad block means is for `BlockStore` to decide.
  */
 import { fstatSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
@@ -244,8 +244,8 @@ export class BlockFile {
   }
 
   /**
-   * Reads `position` … `end` (at most 1 MiB, within the view) into `memory`, verifying every chunk it touches. Answers
-   * the bytes asked for and the checksum of each piece of them. Throws CORRUPT.
+   * Reads `position` … `end` (at most 1 MiB, within the view) into `memory`, verifying every chunk it
+   * touches. Answers the bytes asked for and the checksum of each piece of them. Throws CORRUPT.
    */
   async read(
     view: View,
@@ -303,7 +303,10 @@ export class BlockFile {
     return chunkStart(end) === end ? 0 : (piece.crcs[whole - first] as number)
   }
 
-  /** Writes what holds once the data up to `length` is written: new whole chunks, and a slot that states the length. */
+  /**
+   * Writes what holds once the data up to `length` is written: new whole chunks, and a slot that states the
+   * length.
+   */
   async #state(length: number, tailCrc: number): Promise<void> {
     const crcFd = this.#crcFd as number
     const first = Math.floor(this.#length / CHECKSUM_CHUNK_BYTES)
@@ -320,7 +323,10 @@ export class BlockFile {
     this.#nextAcknowledged = otherSlot(this.#nextAcknowledged)
   }
 
-  /** A failed append leaves neither bytes nor a slot that speaks of them; if even that fails, the block is closed. */
+  /**
+   * A failed append leaves neither bytes nor a slot that speaks of them; if even that fails, the block is
+   * closed.
+   */
   async #takeBack(): Promise<void> {
     try {
       await truncateFile(this.#dataFd, this.#length)

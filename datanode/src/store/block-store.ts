@@ -1,6 +1,7 @@
 /**
- * All blocks of one data folder: opens and creates them, keeps their files open while they are used and a bounded
- * number of them beyond, lists, drops and quarantines them. It checks no capability and knows no socket.
+ * All blocks of one data folder: opens and creates them, keeps their files open while they are used and a
+ * bounded number of them beyond, lists, drops and quarantines them. It checks no capability and knows no
+ * socket.
  */
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -100,7 +101,9 @@ export class BlockStore {
     return this.#hold(name, () => this.#openExisting(name))
   }
 
-  /** Opens a block for writing; makes it when `mayCreate` and it is missing. Throws NO_SPACE for a new one. */
+  /**
+   * Opens a block for writing; makes it when `mayCreate` and it is missing. Throws NO_SPACE for a new one.
+   */
   async useOrCreate(name: BlockName, generation: number): Promise<HeldFile> {
     if (this.#quarantined.has(name.blockId)) throw corrupt(name)
     return this.#hold(name, async () => {

@@ -1,11 +1,12 @@
 /**
- * The form of a block's `.crc` file: who the block is, four slots that each state a length, and a CRC32C for each whole
- * 64 KiB chunk. Two slots take turns for synced lengths, so that the newest durable one is never overwritten; two more
- * take turns for acknowledged lengths, which survive the death of the process, not of the machine. The checksum of a
- * partial last chunk stands in the slot, since it changes as the chunk grows. Bytes only, no disk.
+ * The form of a block's `.crc` file: who the block is, four slots that each state a length, and a CRC32C for
+ * each whole 64 KiB chunk. Two slots take turns for synced lengths, so that the newest durable one is never
+ * overwritten; two more take turns for acknowledged lengths, which survive the death of the process, not of
+ * the machine. The checksum of a partial last chunk stands in the slot, since it changes as the chunk grows.
+ * Bytes only, no disk.
  *
  *   0     'HCRC' · u16 format · u16 0 · f64 block · u32 group · u32 chunk bytes · u32 CRC32C of what precedes
- *   512   slot: f64 length · f64 generation · f64 sequence · u32 tail CRC32C · u32 sealed · u32 CRC32C of them
+ *   512   slot: f64 length · f64 generation · f64 sequence · u32 tail CRC32C · u32 sealed · u32 CRC32C
  *   1024, 1536, 2048  slots
  *   4096  u32 for each whole chunk
  */

@@ -1,6 +1,7 @@
 /**
- * The few disk calls that blocks need, as promises over plain descriptors. Reads and writes are whole: short ones go on
- * until everything is done or the file ends. Errors of the disk come out as FsErrors where they have a code.
+ * The few disk calls that blocks need, as promises over plain descriptors. Reads and writes are whole: short
+ * ones go on until everything is done or the file ends. Errors of the disk come out as FsErrors where they
+ * have a code.
  */
 import {
   close,

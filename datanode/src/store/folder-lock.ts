@@ -1,7 +1,8 @@
 /**
- * Keeps two datanodes out of one data folder. The lock file names its holder: process, when that process started, the
- * boot, and the PID namespace. A holder that is dead is replaced at once; one in another namespace or on another
- * machine cannot be looked at, so its lock counts until it has not been touched for half a minute.
+ * Keeps two datanodes out of one data folder. The lock file names its holder: process, when that process
+ * started, the boot, and the PID namespace. A holder that is dead is replaced at once; one in another
+ * namespace or on another machine cannot be looked at, so its lock counts until it has not been touched for
+ * half a minute.
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'

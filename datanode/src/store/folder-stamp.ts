@@ -1,6 +1,6 @@
 /**
- * `format.json` of a data folder: its format, the node's id, drawn once, and the cluster it belongs to, known after
- * the first registration. A folder of a newer format or of another cluster is refused with a sentence.
+ * `format.json` of a data folder: its format, the node's id, drawn once, and the cluster it belongs to, known
+ * after the first registration. A folder of a newer format or of another cluster is refused with a sentence.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
@@ -90,8 +90,8 @@ function readStamp(dataDir: string): { nodeId: string; clusterId: string } | und
     throw new FsError('CORRUPT', `${stampPath(dataDir)} is not a stamp`)
   }
   if (format > FORMAT) {
-    const sentence = `${dataDir} has format ${format}; this version knows up to ${FORMAT}: use a newer Hopbine`
-    throw new FsError('UNSUPPORTED', sentence)
+    const known = `this version knows up to ${FORMAT}: use a newer Hopbine`
+    throw new FsError('UNSUPPORTED', `${dataDir} has format ${format}; ${known}`)
   }
   return { nodeId, clusterId }
 }

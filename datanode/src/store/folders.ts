@@ -1,6 +1,6 @@
 /**
- * Makes the folders of blocks, and makes names in them durable when a block is synced for the first time, not before:
- * telling the disk costs as much as syncing data.
+ * Makes the folders of blocks, and makes names in them durable when a block is synced for the first time, not
+ * before: telling the disk costs as much as syncing data.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,6 +1,7 @@
 /**
- * Finds out how long a block is when its files are opened: the newest length that the checksums prove. It reads; what
- * lies behind that length is cut off by the caller. A synced length that the data no longer proves is corruption.
+ * Finds out how long a block is when its files are opened: the newest length that the checksums prove. It
+ * reads; what lies behind that length is cut off by the caller. A synced length that the data no longer
+ * proves is corruption.
  */
 import { readFile } from 'node:fs/promises'
 import { FsError, fromNodeError } from '@hopbine/common/base/errors.ts'
@@ -96,8 +97,8 @@ export async function readChecksums(dataDir: string, name: BlockName): Promise<C
 }
 
 /**
- * The slot that holds for an open block whose data file has `sizeBytes`; undefined: nothing was ever acknowledged.
- * Only what came after the older synced length is read.
+ * The slot that holds for an open block whose data file has `sizeBytes`; undefined: nothing was ever
+ * acknowledged. Only what came after the older synced length is read.
  */
 export async function provenSlot(
   fd: number,

@@ -1,6 +1,6 @@
 /**
- * Reads every block once a day and verifies it, no faster than its limit, so that a copy that went bad is found while
- * others are still good. It runs beside the service and never holds a block longer than one read.
+ * Reads every block once a day and verifies it, no faster than its limit, so that a copy that went bad is
+ * found while others are still good. It runs beside the service and never holds a block longer than one read.
  */
 import { type FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { PACKET_BYTES_MAX } from '@hopbine/common/protocol/block.ts'

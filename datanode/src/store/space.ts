@@ -1,4 +1,6 @@
-/** Room on the disk of a data folder, looked up at most once a second, and whether new blocks are still taken. */
+/**
+ * Room on the disk of a data folder, looked up at most once a second, and whether new blocks are still taken.
+ */
 import { statfsSync } from 'node:fs'
 
 export interface DiskSpace {

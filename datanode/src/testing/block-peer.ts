@@ -1,6 +1,6 @@
 /**
- * The other end of the block port for the datanode's own tests: says frames as they are and hears the answers, right
- * or wrong. It retries nothing and hides nothing.
+ * The other end of the block port for the datanode's own tests: says frames as they are and hears the
+ * answers, right or wrong. It retries nothing and hides nothing.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import {
