@@ -39,3 +39,8 @@ export class UsageError extends CommandError {
     super(message, exitCode)
   }
 }
+
+/** Ends the process at Ctrl-C, for commands that have nothing to clean up. */
+export function exitOnInterrupt(): void {
+  process.on('SIGINT', () => process.exit(EXIT.interrupted))
+}

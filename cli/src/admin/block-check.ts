@@ -39,11 +39,10 @@ export class BlockCheck {
     this.#tell = tell
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run(): Promise<void> {
     try {
       for (let after = 0, more = true; more; ) {
-        signal.throwIfAborted()
-        const page = await this.#fs.call(listBlocks, { after, max: PAGE_MAX }, { signal })
+        const page = await this.#fs.call(listBlocks, { after, max: PAGE_MAX })
         await this.#checkPage(page.blocks)
         after = page.blocks.at(-1)?.blockId ?? after
         more = page.more && page.blocks.length > 0

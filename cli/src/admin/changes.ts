@@ -1,7 +1,7 @@
 /** `hopbine admin changes`: the ordered feed of committed changes, as text or JSON, once or for ever. */
 import { changes as changesMethod } from '@hopbine/common/protocol/metadata.ts'
 import type { ChangeEvent } from '@hopbine/common/protocol/types.ts'
-import { EXIT } from '../exit.ts'
+import { EXIT, exitOnInterrupt } from '../exit.ts'
 import { defineCommand } from '../options/command.ts'
 import { homeOption, jsonOption } from '../options/common.ts'
 import { Printer } from '../output/printer.ts'
@@ -32,7 +32,7 @@ export const command = defineCommand({
   ],
   notes: ['Where changes were dropped already, the first index kept is told on standard error; exit code 1.'],
   async run({ values }) {
-    if (values.follow) endOnCtrlC()
+    exitOnInterrupt()
     const out = new Printer()
     return withFileSystem(values.home, async fs => {
       let from = values.from
@@ -58,11 +58,6 @@ export const command = defineCommand({
     })
   },
 })
-
-/** A reader that follows has nothing to clean up. */
-function endOnCtrlC(): void {
-  process.on('SIGINT', () => process.exit(EXIT.interrupted))
-}
 
 function eventLine(event: ChangeEvent): string {
   const when = new Date(event.seconds * 1000).toISOString().slice(0, 19)

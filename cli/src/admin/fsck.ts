@@ -3,13 +3,14 @@
  * compares the blocks that files need with what the datanodes hold. It repairs nothing but totals, and
  * those on request only.
  */
-import { fsck as fsckMethod } from '@hopbine/common/protocol/cluster.ts'
-import { EXIT } from '../exit.ts'
+import { fsck as fsckMethod, status as statusMethod } from '@hopbine/common/protocol/cluster.ts'
+import { EXIT, exitOnInterrupt } from '../exit.ts'
 import { defineCommand } from '../options/command.ts'
 import { homeOption, jsonOption } from '../options/common.ts'
 import { Printer } from '../output/printer.ts'
 import { BlockCheck, type BlockTotals } from './block-check.ts'
 import { withFileSystem } from './connection.ts'
+import { stateOf } from './status.ts'
 
 export const command = defineCommand({
   name: 'admin fsck',
@@ -31,12 +32,17 @@ export const command = defineCommand({
       if (values.json) await out.json({ problem })
       else await out.line(problem)
     }
-    const interruption = abortOnCtrlC()
+    exitOnInterrupt()
     return withFileSystem(values.home, async fs => {
-      const metadata = await fs.call(fsckMethod, { repair: values.repair }, { signal: interruption })
+      const metadata = await fs.call(fsckMethod, { repair: values.repair })
       for (const problem of metadata.problems) await tell(problem)
+      const { datanodes } = await fs.call(statusMethod, {})
+      for (const node of datanodes) {
+        const state = stateOf(node)
+        if (state !== 'live') await tell(`datanode ${node.nodeId} at ${node.host}:${node.port}: ${state}`)
+      }
       const check = new BlockCheck(fs, tell)
-      if (!values['metadata-only']) await check.run(interruption)
+      if (!values['metadata-only']) await check.run()
       const { files, directories, repaired } = metadata
       const blocks = values['metadata-only'] ? undefined : check.totals
       const summary = { files, directories, problems, repaired, ...(blocks === undefined ? {} : { blocks }) }
@@ -62,13 +68,4 @@ function summaryLine(
   const unknown = blocks.unknownCopies === 0 ? '' : `, ${blocks.unknownCopies} not to be asked`
   const copies = `${blocks.copies} copies sound, ${blocks.badCopies} bad${unknown}`
   return `${checked}, ${blocks.blocks} blocks (${copies}) checked: ${verdict}`
-}
-
-function abortOnCtrlC(): AbortSignal {
-  const controller = new AbortController()
-  process.on('SIGINT', () => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted)
-    controller.abort()
-  })
-  return controller.signal
 }

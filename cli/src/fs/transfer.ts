@@ -24,7 +24,7 @@ export const COPYING = '._COPYING_'
 /** Flags of every command that copies. */
 export const TRANSFER_FLAGS: readonly FsFlag[] = [
   { name: 'f', sentence: 'Overwrite files that are there.' },
-  { name: 'p', sentence: 'Keep times and permissions, and owners where that is allowed.' },
+  { name: 'p', sentence: 'Keep times and permissions, and with -cp owners.' },
   { name: 't', value: 'N', sentence: `Copy N large files at a time (default ${THREADS}).` },
 ]
 export const RESUME_FLAG: FsFlag = {

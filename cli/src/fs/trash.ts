@@ -37,7 +37,8 @@ export class Trash {
       return await this.#move(path)
     } catch (error) {
       if (!isFsError(error)) throw error
-      const words = `Failed to move to trash: ${path}: ${error.message} Consider using -skipTrash option`
+      const why = error.message.replace(/\.$/, '')
+      const words = `Failed to move to trash: ${path}: ${why}. Consider using -skipTrash option`
       throw new ShellError(words, { cause: error })
     }
   }

@@ -44,10 +44,17 @@ const du: FsCommand = {
 const ROWS_MAX = 1000
 
 async function duRow(call: ShellCall, rows: string[][], item: FoundItem): Promise<void> {
-  const { bytes, diskBytes } = await call.fs.getContentSummary(item.path)
+  const { bytes, diskBytes } = await totalsOf(call, item)
   if (call.json) return call.out.json({ path: item.path, bytes, diskBytes })
   rows.push([sizeText(bytes, call.has('h')), sizeText(diskBytes, call.has('h')), item.text])
   if (rows.length >= ROWS_MAX) await printRows(call, rows)
+}
+
+/** A file's totals stand in its attributes; only directories have to be asked for. */
+async function totalsOf(call: ShellCall, item: FoundItem): Promise<{ bytes: number; diskBytes: number }> {
+  const { status } = item
+  if (status.isFile()) return { bytes: status.size, diskBytes: status.size * status.replication }
+  return call.fs.getContentSummary(item.path)
 }
 
 async function printRows(call: ShellCall, rows: string[][]): Promise<void> {
