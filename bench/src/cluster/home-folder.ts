@@ -47,8 +47,9 @@ export class HomeFolder {
     return join(this.path, 'namenode')
   }
 
-  datanodeFolder(index: number): string {
-    return join(this.path, `datanode-${index + 1}`)
+  /** Of `datanode-1` and so on. */
+  datanodeFolder(role: string): string {
+    return join(this.path, role)
   }
 
   logFile(role: string): string {

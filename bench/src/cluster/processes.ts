@@ -12,7 +12,7 @@ import { BenchError } from '../failure.ts'
 import type { Door } from '../load/messages.ts'
 import { pinProcess } from '../machine/pin.ts'
 import { HomeFolder } from './home-folder.ts'
-import { RoleProcess } from './role-process.ts'
+import { RoleProcess, type RoleStart } from './role-process.ts'
 
 export interface ClusterOptions {
   /** Absent: a temporary folder, gone afterwards. */
@@ -105,11 +105,13 @@ export class ProcessCluster {
 
   /** Starts a server that has ended, on its files and its port. */
   async startAgain(role: string): Promise<void> {
-    const before = this.#roles.get(role)
-    if (before === undefined) throw new BenchError(`${role} was never started`)
-    if (role === 'namenode') await this.#startNamenode(before.address.port)
-    else await this.#startDatanode(Number(role.slice('datanode-'.length)) - 1, before.address.port)
+    await this.#startRole(this.#specOf(role))
     await this.#writeUp()
+  }
+
+  /** Starts a server that has ended, and kills it so many milliseconds later. */
+  async startAndKill(role: string, killAfterMs: number): Promise<void> {
+    await RoleProcess.startAndKill(this.#specOf(role), killAfterMs)
   }
 
   /** Stops what was started and removes a temporary home. */
@@ -145,39 +147,38 @@ export class ProcessCluster {
 
   async #start(): Promise<void> {
     await this.home.prepare()
-    await this.#startNamenode(0)
-    for (let index = 0; index < this.#options.datanodes; index++) await this.#startDatanode(index, 0)
+    await this.#startRole(this.#specOf('namenode'))
+    for (let number = 1; number <= this.#options.datanodes; number++) {
+      await this.#startRole(this.#specOf(`datanode-${number}`))
+    }
     await this.#writeUp()
     await this.#untilDatanodes()
   }
 
-  async #startNamenode(port: number): Promise<void> {
-    const { namenodeFolder, socket, tokenFile } = this.home
-    await this.#startRole('namenode', [
-      ...['namenode', '--data-dir', namenodeFolder, '--socket', socket, '--token-file', tokenFile],
-      ...['--port', String(port), '--metrics-port', '0', '--log-level', LOG_LEVEL],
-    ])
+  async #startRole(start: RoleStart): Promise<void> {
+    this.#roles.set(start.role, await RoleProcess.start(start))
   }
 
-  async #startDatanode(index: number, port: number): Promise<void> {
-    await this.#startRole(`datanode-${index + 1}`, [
-      ...['datanode', '--data-dir', this.home.datanodeFolder(index), '--namenode', this.home.socket],
-      ...['--port', String(port), '--metrics-port', '0', '--log-level', LOG_LEVEL],
-    ])
-  }
-
-  async #startRole(role: string, argv: readonly string[]): Promise<void> {
+  /** How a role is started; on the port that it had, if it ran before. */
+  #specOf(role: string): RoleStart {
     const { inspectPort, core } = this.#options
-    const isInspected = inspectPort !== undefined && role === 'namenode'
-    const environment = isInspected ? { NODE_OPTIONS: `--inspect=127.0.0.1:${inspectPort}` } : {}
-    const started = await RoleProcess.start({
+    const { namenodeFolder, socket, tokenFile } = this.home
+    const isNamenode = role === 'namenode'
+    const port = this.#roles.get(role)?.address.port ?? 0
+    const isInspected = inspectPort !== undefined && isNamenode
+    const own = isNamenode
+      ? ['--data-dir', namenodeFolder, '--socket', socket, '--token-file', tokenFile]
+      : ['--data-dir', this.home.datanodeFolder(role), '--namenode', socket]
+    return {
       role,
-      argv,
+      argv: [
+        ...[isNamenode ? 'namenode' : 'datanode', ...own, '--port', String(port)],
+        ...['--metrics-port', '0', '--log-level', LOG_LEVEL],
+      ],
       logFile: this.home.logFile(role),
-      environment,
+      environment: isInspected ? { NODE_OPTIONS: `--inspect=127.0.0.1:${inspectPort}` } : {},
       ...(core === undefined ? {} : { core }),
-    })
-    this.#roles.set(role, started)
+    }
   }
 
   async #writeUp(): Promise<void> {

@@ -41,16 +41,19 @@ export class RoleProcess {
 
   /** Resolves when it serves. */
   static async start(start: RoleStart): Promise<RoleProcess> {
-    const log = openSync(start.logFile, 'a', 0o600)
-    const [command, ...argv] = [...pinned(start.core), LAUNCHER, ...start.argv]
-    const child = spawn(command as string, argv, {
-      stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, ...start.environment },
-    })
-    closeSync(log)
+    const child = launch(start)
     const address = await ready(child)
     if (address === undefined) throw new BenchError(await whyNot(start))
     return new RoleProcess(start.role, child, address)
+  }
+
+  /** Starts it and kills it so many milliseconds later, whatever it does then. */
+  static async startAndKill(start: RoleStart, killAfterMs: number): Promise<void> {
+    const child = launch(start)
+    const ended = once(child, 'exit')
+    const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs)
+    await ended
+    clearTimeout(timer)
   }
 
   get isRunning(): boolean {
@@ -64,6 +67,17 @@ export class RoleProcess {
     this.#child.kill(signal)
     await ended
   }
+}
+
+function launch(start: RoleStart): ChildProcess {
+  const log = openSync(start.logFile, 'a', 0o600)
+  const [command, ...argv] = [...pinned(start.core), LAUNCHER, ...start.argv]
+  const child = spawn(command as string, argv, {
+    stdio: ['ignore', log, log, 'ipc'],
+    env: { ...process.env, ...start.environment },
+  })
+  closeSync(log)
+  return child
 }
 
 function ready(child: ChildProcess): Promise<TcpAddress | undefined> {

@@ -11,5 +11,6 @@ export const WORKLOADS: Readonly<Record<string, Load>> = {
   overwrite: () => import('./overwrite.ts'),
   treecost: () => import('./treecost.ts'),
   restart: () => import('./restart.ts'),
+  crash: () => import('./crash.ts'),
   memory: () => import('./memory.ts'),
 }
