@@ -2,11 +2,16 @@
 import { LIST_PAGE_MAX } from '@hopbine/common/base/limits.ts'
 import { list_ as method } from '@hopbine/common/protocol/metadata.ts'
 import type { RequestOf, ResponseOf } from '@hopbine/common/protocol/method.ts'
+import type { FileStatus } from '@hopbine/common/protocol/types.ts'
 import { callerOf, EXECUTE, READ, requireDirectoryAccess } from '../namespace/permission.ts'
 import { resolveTarget, type Target } from '../namespace/resolve.ts'
 import { statusOfRow } from '../namespace/status.ts'
+import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { Tx } from '../store/tx.ts'
 import { type QueryContext, read } from './operation.ts'
+
+/** A page ends behind so many characters of names and targets, so that it fits into a message. */
+const PAGE_CHARACTERS_MAX = 1024 * 1024
 
 type Request = RequestOf<typeof method>
 
@@ -42,9 +47,16 @@ function page(tx: Tx, target: Target, request: Request): ResponseOf<typeof metho
   }
   const limit = limitOf(request)
   const rows = tx.entries.page(tx.directories.id[target.slot] as number, request.after, limit + 1)
-  const more = rows.length > limit
-  if (more) rows.pop()
-  return { entries: rows.map(row => statusOfRow(tx, row)), more }
+  const entries: FileStatus[] = []
+  for (
+    let characters = 0;
+    entries.length < Math.min(rows.length, limit) && characters < PAGE_CHARACTERS_MAX;
+  ) {
+    const status = statusOfRow(tx, rows[entries.length] as EntryRow)
+    entries.push(status)
+    characters += status.name.length + status.target.length + status.owner.length + status.group.length
+  }
+  return { entries, more: rows.length > entries.length }
 }
 
 function limitOf({ max }: Request): number {

@@ -13,6 +13,7 @@ export const open = read({
   method,
   query(tx, request, context) {
     const { path, offset, length } = request
+    if (offset < 0 || length < 0) throw new FsError('INVALID_ARGUMENT', `range ${offset}+${length}`)
     const caller = callerOf(tx, context.principal)
     const { row } = resolveTarget(tx, caller, path, true)
     if (row === undefined) throw new FsError('IS_A_DIRECTORY', `${path} is a directory`, { path })

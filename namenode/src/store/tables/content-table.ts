@@ -88,10 +88,10 @@ export class ExtentTable {
 
   /** Extents that overlap `[start, end)`, in order, at most `max`. */
   overlapping(inodeId: number, start: number, end: number, max: number): ExtentRow[] {
-    const rows = this.#from.all(inodeId, start, end, max)
     const before = this.before(inodeId, start)
-    if (before !== undefined && before.offset + before.length > start) rows.unshift(before)
-    return rows
+    const reachesIn = before !== undefined && before.offset + before.length > start
+    const rows = this.#from.all(inodeId, start, end, reachesIn ? max - 1 : max)
+    return reachesIn ? [before, ...rows] : rows
   }
 
   insert(inodeId: number, extent: ExtentRow): void {
