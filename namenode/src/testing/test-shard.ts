@@ -124,6 +124,14 @@ export class TestShard implements ShardCalls {
     return events
   }
 
+  /** Spoils the state of both replicas behind the back of all rules. */
+  damage(body: (tx: Tx) => void): void {
+    for (const { tx } of [this.#leader, this.#follower]) {
+      tx.db.pragma('foreign_keys = OFF')
+      body(tx)
+    }
+  }
+
   /** Both replicas hold the same, everything they hold twice agrees, and a restart would find the same. */
   verify(): void {
     const { problems } = checkState(this.#leader.tx, false)
