@@ -47,10 +47,13 @@ export class FrameCutter {
       input = rest
     }
     let at = 0
+    let reader: Reader | undefined
     while (input.length - at >= LENGTH_BYTES) {
       const end = at + LENGTH_BYTES + this.#checked(input.readUInt32LE(at))
       if (end > input.length) break
-      onFrame(new Reader(input, at + LENGTH_BYTES, end))
+      if (reader === undefined) reader = new Reader(input, at + LENGTH_BYTES, end)
+      else reader.turnTo(at + LENGTH_BYTES, end)
+      onFrame(reader)
       at = end
     }
     if (at < input.length) this.#hold(input.subarray(at))

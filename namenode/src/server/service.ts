@@ -12,13 +12,14 @@ import type { Principal } from '@hopbine/common/rpc/principal.ts'
 import type { RpcService, Transport } from '@hopbine/common/rpc/server.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import type { Reader } from '@hopbine/common/wire/reader.ts'
-import type { PrepareContext, QueryContext, ReadOperation, WriteOperation } from '../operations/operation.ts'
+import type { ReadOperation, WriteOperation } from '../operations/operation.ts'
 import { READ_OPERATIONS, WRITE_OPERATIONS } from '../operations/registry.ts'
 import type { Datanodes } from '../placement/datanodes.ts'
 import type { Checkpointer } from '../replica/checkpointer.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Backups } from './backups.ts'
 import type { ChangeWaiters } from './change-waiters.ts'
+import { LeaderPrepareContext, LeaderQueryContext } from './contexts.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import type { Metrics } from './metrics.ts'
 import { type SessionMethod, sessionMethods } from './session-methods.ts'
@@ -48,7 +49,8 @@ export class Service implements RpcService {
   readonly #sessionMethods: ReadonlyMap<number, SessionMethod>
   /** Connections with answers that were not sent yet. */
   readonly #toFlush = new Set<ServerConnection>()
-  #nextId: number
+  readonly #queryContext: LeaderQueryContext
+  readonly #prepareContext: LeaderPrepareContext
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -57,7 +59,8 @@ export class Service implements RpcService {
     const { username } = userInfo()
     this.#operator = { user: username, groups: [username], superuser: true }
     this.#sessionMethods = sessionMethods(parts)
-    this.#nextId = state.meta.nextId
+    this.#queryContext = new LeaderQueryContext(parts)
+    this.#prepareContext = new LeaderPrepareContext(parts)
   }
 
   authenticate(hello: HelloRequest, transport: Transport): Principal {
@@ -110,14 +113,7 @@ export class Service implements RpcService {
     header: RequestHeader,
     payload: Reader,
   ): void {
-    const { principal } = header
-    const { datanodes } = this.#parts
-    const context: QueryContext = {
-      principal,
-      locate: blockId => datanodes.locate(blockId, principal.user),
-      droppableSince: () => this.#parts.droppableSince(),
-      disk: () => datanodes.disk(),
-    }
+    const context = this.#queryContext.of(header.principal)
     const { method } = operation
     const { state } = this.#parts.replica
     const request = method.request.decode(payload)
@@ -142,7 +138,7 @@ export class Service implements RpcService {
     const { clientId } = connection
     writers.spoke(clientId)
     const request = operation.method.request.decode(payload)
-    const body = operation.prepare(request, this.#prepareContext(principal))
+    const body = operation.prepare(request, this.#prepareContext.of(principal))
     const { seconds, nanos } = host.clock.wall()
     const { user, groups, superuser } = principal
     const envelope = { user, groups, superuser, clientId, sequence, behind, seconds, nanos }
@@ -159,22 +155,6 @@ export class Service implements RpcService {
         this.#toFlush.add(connection)
       },
     )
-  }
-
-  #prepareContext(principal: Principal): PrepareContext {
-    const { datanodes, replica, writers } = this.#parts
-    return {
-      state: replica.state,
-      principal,
-      drawIds: count => {
-        const first = this.#nextId
-        this.#nextId += count
-        return first
-      },
-      place: (blockId, replication, exclude) =>
-        datanodes.place(blockId, replication, exclude, principal.user),
-      silentSessions: () => writers.silent(),
-    }
   }
 
   #session(entry: SessionMethod, connection: ServerConnection, header: RequestHeader, payload: Reader): void {

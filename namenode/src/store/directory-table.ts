@@ -103,18 +103,24 @@ export class DirectoryTable {
   /** Slot of an inode, or -1. */
   findId(id: number): number {
     const ids = this.id
-    return this.#byId.find(hashOfId(id), slot => ids[slot] === id)
+    const { buckets, mask } = this.#byId
+    for (let at = hashOfId(id) & mask; ; at = (at + 1) & mask) {
+      const slot = buckets[at] as number
+      if (slot < 0 || ids[slot] === id) return slot
+    }
   }
 
   /** Slot of the directory called `text[start, end)` below `parent`, or -1. */
   find(parent: number, text: string, start = 0, end = text.length): number {
     const hash = hashOfName(parent, text, start, end)
     const hashes = this.#hash
-    return this.#byName.find(
-      hash,
-      slot =>
-        hashes[slot] === hash && this.parent[slot] === parent && this.#names.equals(slot, text, start, end),
-    )
+    const { buckets, mask } = this.#byName
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const slot = buckets[at] as number
+      if (slot < 0) return -1
+      const isLikely = hashes[slot] === hash && this.parent[slot] === parent
+      if (isLikely && this.#names.equals(slot, text, start, end)) return slot
+    }
   }
 
   /** Changes whenever a listing of the directory could. Never goes back, also when the slot is used again. */

@@ -17,14 +17,13 @@ export class SlotHash {
     this.#mask = buckets - 1
   }
 
-  /** The slot with this hash that `matches`, or -1. */
-  find(hash: number, matches: (slot: number) => boolean): number {
-    const buckets = this.#buckets
-    for (let at = hash & this.#mask; ; at = (at + 1) & this.#mask) {
-      const slot = buckets[at] as number
-      if (slot === EMPTY) return -1
-      if (matches(slot)) return slot
-    }
+  /** For probing without a call per step: slots by bucket, negative where empty; start at `hash & mask`. */
+  get buckets(): Int32Array {
+    return this.#buckets
+  }
+
+  get mask(): number {
+    return this.#mask
   }
 
   /** `hashOf` gives the hash of any slot inside, for the times when the table grows. */
