@@ -19,6 +19,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (name === '--help' || name === '-h' || name === 'help') return printGeneralHelp(rest[0])
   if (name === 'fs' || name === 'dfs') return (await import('./fs/shell.ts')).runShell(rest)
   if (name === 'admin') return admin(rest)
+  if (name === 'bench') return (await import('@hopbine/bench/main.ts')).runBench(rest)
   return find(COMMANDS, name, rest, '')
 }
 

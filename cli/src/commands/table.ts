@@ -37,4 +37,5 @@ export const COMMANDS: readonly CommandRow[] = [
 export const GROUPS = {
   fs: "Work with files, in the words of Hadoop's shell: hopbine fs -ls /",
   admin: 'Look after an installation: hopbine admin status',
+  bench: 'Measure this machine or an installation: hopbine bench spotify',
 } as const
