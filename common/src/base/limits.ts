@@ -26,7 +26,9 @@ export const OUTGOING_BYTES_MAX = 16 * 1024 * 1024
 export const LIST_PAGE_MAX = 1000
 /** Change events in one answer. */
 export const CHANGES_PAGE_MAX = 10_000
-/** Extents in one commit (more: INVALID_ARGUMENT) and in one answer of `open` (more: the answer ends early). */
+/**
+ * Extents in one commit (more: INVALID_ARGUMENT) and in one answer of `open` (more: the answer ends early).
+ */
 export const EXTENTS_PER_COMMIT_MAX = 4096
 /** Block size: bounds and default, in bytes. */
 export const BLOCK_BYTES_MIN = 1024 * 1024

@@ -52,8 +52,8 @@ export const addBlock = method(
   record({ block: locatedBlock }),
 )
 /**
- * Makes written ranges part of a leased file; later ranges win over earlier ones. `size` is the file's size after
- * it. Extents for an inline file replace its inline bytes: the writer includes what it wants to keep.
+ * Makes written ranges part of a leased file; later ranges win over earlier ones. `size` is the file's size
+ * after it. Extents for an inline file replace its inline bytes: the writer includes what it wants to keep.
  */
 export const commitExtents = method(
   15,
@@ -85,10 +85,10 @@ export const abandon = method(17, 'abandon', 'write', 1, record({ inodeId: int }
 export const truncate = method(18, 'truncate', 'write', 1, record({ path: text, size: int }), statusAnswer)
 
 /**
- * Attributes, and where the bytes of a range are: inline, or as extents over blocks. A gap between extents is a
- * hole, and so is what a file's size holds beyond its inline bytes: both read as zeros. Inline bytes come whole; extents
- * come in order, at most EXTENTS_PER_COMMIT_MAX: an answer with so many ends where its last one does, and the caller
- * asks on from there.
+ * Attributes, and where the bytes of a range are: inline, or as extents over blocks. A gap between extents is
+ * a hole, and so is what a file's size holds beyond its inline bytes: both read as zeros. Inline bytes come
+ * whole; extents come in order, at most EXTENTS_PER_COMMIT_MAX: an answer with so many ends where its last
+ * one does, and the caller asks on from there.
  */
 export const open = method(
   19,

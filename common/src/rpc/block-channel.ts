@@ -11,10 +11,12 @@ import {
   BLOCK_HEAD_BYTES_MAX,
   BLOCK_HEADER_BYTES,
   encodePreface,
+  hasLocalSocket,
+  localSocketName,
   PACKET_BYTES_MAX,
   PREFACE_BYTES,
 } from '../protocol/block.ts'
-import { failure } from '../protocol/types.ts'
+import { type DatanodeAddress, failure } from '../protocol/types.ts'
 import type { Codec } from '../wire/codec.ts'
 import { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
@@ -64,24 +66,47 @@ export class BlockChannel {
     this.#socket.resume()
   }
 
-  /** Resolves when connected; the handler hears of everything later. Throws UNAVAILABLE. */
-  static connect(host: string, port: number, handler: ChannelHandler): Promise<BlockChannel> {
-    return new Promise((resolve, reject) => {
-      const channel = new BlockChannel(handler, self =>
-        connect({ host, port, noDelay: true, onread: self.#onread() }),
+  /**
+   * Resolves when connected; the handler hears of everything later. On the datanode's own machine it takes
+   * the local socket where there is one. Throws UNAVAILABLE.
+   */
+  static async connect(address: DatanodeAddress, handler: ChannelHandler): Promise<BlockChannel> {
+    const { host, port } = address
+    if (hasLocalSocket(host)) {
+      const local = await BlockChannel.#open({ path: localSocketName(address) }, handler)
+      if (local.isOpen) return local
+    }
+    const channel = await BlockChannel.#open({ host, port }, handler)
+    if (channel.#closed === undefined) return channel
+    const { message } = channel.#closed
+    throw new FsError(
+      'UNAVAILABLE',
+      `cannot connect to ${host}:${port}: ${message}`,
+      {},
+      { cause: channel.#closed },
+    )
+  }
+
+  /** Resolves when it is connected or has failed; the handler hears nothing of a failure to connect. */
+  static #open(
+    where: { path: string } | { host: string; port: number },
+    handler: ChannelHandler,
+  ): Promise<BlockChannel> {
+    return new Promise(resolve => {
+      const channel = new BlockChannel(NOBODY, self =>
+        connect({ ...where, noDelay: true, onread: self.#onread() }),
       )
       const socket = channel.#socket
       const timer = setTimeout(() => socket.destroy(new Error('connecting took too long')), CONNECT_MS)
-      const refuse = (): void => {
+      const settle = (): void => {
         clearTimeout(timer)
-        reject(channel.#closed ?? new FsError('UNAVAILABLE', `cannot connect to ${host}:${port}`))
-      }
-      socket.once('close', refuse)
-      socket.once('connect', () => {
-        clearTimeout(timer)
-        socket.removeListener('close', refuse)
+        socket.removeListener('close', settle)
+        socket.removeListener('connect', settle)
+        channel.handler = handler
         resolve(channel)
-      })
+      }
+      socket.once('close', settle)
+      socket.once('connect', settle)
     })
   }
 
@@ -323,6 +348,13 @@ export class BlockChannel {
     if (!this.#socket.writableEnded) this.#socket.end()
     this.handler.closed(error)
   }
+}
+
+/** Hears what comes before a channel has its handler, which is nothing but the failure to connect. */
+const NOBODY: ChannelHandler = {
+  frame: () => undefined,
+  landed: () => undefined,
+  closed: () => undefined,
 }
 
 const failureHead: Codec<FsError> = {

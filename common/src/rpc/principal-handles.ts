@@ -1,7 +1,7 @@
 /**
- * The principals that a client has told one connection, and their handles there. Handles end with their connection, so
- * each connection has a table of its own, filled as calls need it. Bounded: the principal used longest ago gives its
- * handle to the next. Never used for the connection's own principal, whose handle is 0.
+ * The principals that a client has told one connection, and their handles there. Handles end with their
+ * connection, so each connection has a table of its own, filled as calls need it. Bounded: the principal used
+ * longest ago gives its handle to the next. Never used for the connection's own principal, whose handle is 0.
  */
 import { addPrincipal } from '../protocol/session.ts'
 import type { Connection } from './connection.ts'
@@ -31,7 +31,10 @@ export class PrincipalHandles {
     return this.#handles.size
   }
 
-  /** At once when the server knows the principal, else once it does. NOT_PERMITTED for whom the caller may not act. */
+  /**
+   * At once when the server knows the principal, else once it does. NOT_PERMITTED for whom the caller may not
+   * act.
+   */
   of(speaker: Speaker): number | Promise<number> {
     const key = JSON.stringify([speaker.user, ...speaker.groups])
     const known = this.#handles.get(key)

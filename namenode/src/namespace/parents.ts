@@ -58,7 +58,9 @@ function directoryAt(tx: Tx, caller: Caller, path: string): number {
   return target.slot
 }
 
-/** Slot of the directory called `name` below `parent`, through a link if it is one; -1 when nothing is there. */
+/**
+ * Slot of the directory called `name` below `parent`, through a link if it is one; -1 when nothing is there.
+ */
 function step(tx: Tx, caller: Caller, parent: number, name: string, pathOf: () => string): number {
   const slot = tx.directories.find(parent, name)
   if (slot >= 0) return slot

@@ -47,7 +47,9 @@ export interface WriteOperation<Req = unknown, Cmd = unknown, Res = unknown> {
 export interface ReadOperation<Req = unknown, Res = unknown> {
   readonly method: Method<Req, Res>
   query(tx: Tx, request: Req, context: QueryContext): Res
-  /** Writes the answer itself, for operations that can do better than encode `query`; throws before it wrote. */
+  /**
+   * Writes the answer itself, for operations that can do better than encode `query`; throws before it wrote.
+   */
   respond?(tx: Tx, request: Req, context: QueryContext, writer: Writer): void
 }
 

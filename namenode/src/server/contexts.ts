@@ -1,6 +1,6 @@
 /**
- * What operations may look at on the leader, as two objects that serve one request after the other: requests are
- * handled synchronously, so a fresh object for each would only be garbage.
+ * What operations may look at on the leader, as two objects that serve one request after the other: requests
+ * are handled synchronously, so a fresh object for each would only be garbage.
  */
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'

@@ -24,8 +24,8 @@ const LAST_RESERVE = 1 / 4
 const LEASES_MS = 2_000
 const SPACE_MS = 1_000
 /**
- * A session without leases is forgotten when it wrote nothing for so long, in seconds: far longer than any client
- * goes on retrying a write.
+ * A session without leases is forgotten when it wrote nothing for so long, in seconds: far longer than any
+ * client goes on retrying a write.
  */
 const SESSION_IDLE_SECONDS = 600
 /** Sessions forgotten by one command. */

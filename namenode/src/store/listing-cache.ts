@@ -1,6 +1,7 @@
 /**
- * Answers of listings as bytes, for directories that are small enough to be answered in one page. Bounded in bytes; the
- * one used longest ago goes first. An answer is good as long as its directory's version is the one it was made at.
+ * Answers of listings as bytes, for directories that are small enough to be answered in one page. Bounded in
+ * bytes; the one used longest ago goes first. An answer is good as long as its directory's version is the one
+ * it was made at.
  */
 interface Kept {
   readonly version: number

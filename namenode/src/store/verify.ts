@@ -186,7 +186,8 @@ function checkContent(tx: Tx, report: (problem: string) => void): void {
   const all = <T>(sql: string): T[] => tx.db.prepare<[], T>(sql).all()
   const live = all<{ id: number; live: number; sum: number }>(
     `SELECT b.id, b.live_bytes AS live,
-       coalesce((SELECT sum(length) FROM extent WHERE block_id = b.id), 0) AS sum FROM block b WHERE live <> sum`,
+       coalesce((SELECT sum(length) FROM extent WHERE block_id = b.id), 0) AS sum
+     FROM block b WHERE live <> sum`,
   )
   for (const { id, live: kept, sum } of live)
     report(`block ${id}: extents use ${sum} bytes, the row says ${kept}`)

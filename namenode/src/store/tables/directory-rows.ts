@@ -14,7 +14,8 @@ export class DirectoryRows {
     this.#db = db
     this.#insert = db.prepare('INSERT INTO directory VALUES (?, 0, 0, ?, ?, ?, ?, 0, 0, 0, 0, NULL, NULL)')
     this.#update = db.prepare(
-      `UPDATE directory SET children = ?, subdirectories = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ?,
+      `UPDATE directory SET children = ?, subdirectories = ?, mtime = ?, mtime_ns = ?,
+         ctime = ?, ctime_ns = ?,
          files = ?, directories = ?,
          bytes = ?, disk_bytes = ?, name_quota = ?, space_quota = ? WHERE id = ?`,
     )
@@ -70,7 +71,8 @@ export class DirectoryRows {
   *rows(): Generator<DirectoryRow> {
     const statement = this.#db
       .prepare<[], (number | string | null)[]>(
-        `SELECT e.id, e.parent_id, e.name, e.mode, e.owner_id, e.group_id, e.atime, e.atime_ns, d.mtime, d.mtime_ns,
+        `SELECT e.id, e.parent_id, e.name, e.mode, e.owner_id, e.group_id, e.atime, e.atime_ns,
+           d.mtime, d.mtime_ns,
            d.ctime, d.ctime_ns, d.children, d.subdirectories, d.files, d.directories, d.bytes, d.disk_bytes,
            d.name_quota, d.space_quota, e.kind
          FROM directory d JOIN entry e ON e.id = d.id ORDER BY d.id`,

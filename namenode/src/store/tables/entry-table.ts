@@ -55,7 +55,9 @@ export class EntryTable {
   readonly #delete
 
   readonly #onChange: (parentId: number) => void
-  /** Rows of open files by id: the writer's next call finds its row without SQLite. Changed with their rows. */
+  /**
+   * Rows of open files by id: the writer's next call finds its row without SQLite. Changed with their rows.
+   */
   readonly #pinned = new Map<number, EntryRow>()
 
   /** `onChange` hears of every directory whose entries, or their attributes, are about to change. */
