@@ -1,7 +1,12 @@
 /** What a client does when parts of the cluster fail under it. */
+import { readdir } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { BlockPool } from '@hopbine/client/blocks/block-pool.ts'
+import { LeaseRenewer } from '@hopbine/client/fs/lease-renewer.ts'
+import { LeasedFile } from '@hopbine/client/fs/leased-file.ts'
+import { RpcClient } from '@hopbine/common/rpc/client.ts'
 import t from 'tap'
 import { bootInProcess } from '../cluster/in-process.ts'
 import { patternAt } from './content.ts'
@@ -56,6 +61,11 @@ t.test('a datanode that dies under a writer does not stop it', async t => {
   const writer = await fs.create('/survivor', { blockSize: 8 * MIB, replication: 2 })
   await pipeline(Readable.from(source()), writer)
   t.not(victim, 0, 'a datanode was stopped while the file was written')
+  const stopped = cluster.datanodePorts.indexOf(victim)
+  const unsealed = (await readdir(cluster.home, { recursive: true })).filter(
+    path => path.endsWith('.open') && !path.startsWith(`datanode-${stopped + 1}/`),
+  )
+  t.same(unsealed, [], 'what the writer left behind in the failed block is sealed, thus on disk')
   t.ok((await fs.readFile('/survivor')).equals(patternAt(0, 64 * MIB)), 'and read with that one away')
 })
 
@@ -95,4 +105,22 @@ t.test('a lease that another client took is lost with a name', async t => {
   await taken.write(Buffer.from('theirs'), 0)
   await taken.close()
   t.equal((await eager.readFile('/contested')).subarray(0, 6).toString(), 'theirs')
+})
+
+t.test('a lease that is renewed is not taken', async t => {
+  const leaseTimes = { softMs: 300, hardMs: 60_000 }
+  const cluster = await bootInProcess({ datanodes: 0, namenode: { leaseTimes } })
+  t.teardown(() => cluster.stop())
+  const other = await cluster.connect()
+  await other.writeFile('/kept', 'x')
+  const rpc = new RpcClient({ address: { path: `${cluster.home}/run/namenode.sock` } })
+  const leases = new LeaseRenewer(rpc, 50)
+  const session = { rpc, leases, blocks: new BlockPool(), home: '/', umask: 0 }
+  const file = await LeasedFile.append(session, '/kept', {})
+  await sleep(800)
+  await t.rejects(other.append('/kept'), { code: 'LEASE_CONFLICT' })
+  await file.abandon()
+  t.equal(leases.open, 0)
+  t.equal(leases.lastFailure, undefined)
+  rpc.close()
 })

@@ -45,6 +45,8 @@ export class FileMap {
   inline: Buffer | undefined
   readonly #session: Session
   #windows: Window[] = []
+  /** Grows when what was answered before is no longer to be believed. */
+  #epoch = 0
 
   private constructor(session: Session, status: WireStatus) {
     this.#session = session
@@ -62,8 +64,13 @@ export class FileMap {
       throw new FsError('IS_A_DIRECTORY', `${path} is a directory`, { path })
     }
     const map = new FileMap(session, answer.status)
-    map.#take(answer, asked, askedAtMs)
+    map.#take(answer, asked, askedAtMs, map.#epoch)
     return map
+  }
+
+  /** The map of a file whose attributes are known; nothing is asked before the first window. */
+  static of(session: Session, status: WireStatus): FileMap {
+    return new FileMap(session, status)
   }
 
   /** A fresh window that holds `offset`. */
@@ -82,6 +89,7 @@ export class FileMap {
   /** Forgets what was answered: the file may have changed. */
   invalidate(): void {
     this.#windows = []
+    this.#epoch += 1
   }
 
   /** Asks for attributes and inline bytes anew. */
@@ -102,18 +110,22 @@ export class FileMap {
   async #ask(offset: number, call: CallOptions): Promise<Window> {
     for (let start = startOf(offset); ; ) {
       const askedAtMs = performance.now()
+      const epoch = this.#epoch
       const request = { path: inodePath(this.inodeId), offset: start, length: WINDOW_BYTES }
       const answer = await this.#session.rpc.call(open, request, { signal: call.signal })
-      const window = this.#take(answer, start, askedAtMs)
+      const window = this.#take(answer, start, askedAtMs, epoch)
       if (window.end > offset) return window
       // So much cut that the answer ended before the offset.
       start = window.end
     }
   }
 
-  #take(answer: ResponseOf<typeof open>, start: number, askedAtMs: number): Window {
-    this.status = answer.status
-    this.inline = answer.inline === undefined ? undefined : Buffer.from(answer.inline)
+  #take(answer: ResponseOf<typeof open>, start: number, askedAtMs: number, epoch: number): Window {
+    const isCurrent = epoch === this.#epoch
+    if (isCurrent) {
+      this.status = answer.status
+      this.inline = answer.inline === undefined ? undefined : Buffer.from(answer.inline)
+    }
     const last = answer.extents[EXTENTS_PER_COMMIT_MAX - 1]
     const end = last === undefined ? start + WINDOW_BYTES : last.offset + last.length
     if (end <= start) throw new FsError('BAD_FRAME', 'the namenode answered extents out of range')
@@ -127,7 +139,8 @@ export class FileMap {
         ] as const,
     )
     const window = { start, end, extents: coalesce(parts), blocks: new Map(blocks), askedAtMs }
-    this.#windows.push(window)
+    // An answer that was overtaken serves the read that asked for it, and no other.
+    if (isCurrent) this.#windows.push(window)
     if (this.#windows.length > WINDOWS_MAX) this.#windows.shift()
     return window
   }

@@ -46,7 +46,7 @@ export class RandomWriter {
   #flushing: DirtyRanges | undefined
   #background: Promise<void> | undefined
   #blocks: BlockAppender | undefined
-  #map: FileMap | undefined
+  readonly #map: FileMap
   #isOver = false
 
   private constructor(session: Session, lease: LeasedFile) {
@@ -55,6 +55,7 @@ export class RandomWriter {
     this.#status = lease.status
     this.#size = lease.status.size
     this.inodeId = lease.inodeId
+    this.#map = FileMap.of(session, lease.status)
   }
 
   /** Goes on from the content that the leased file has. */
@@ -111,7 +112,7 @@ export class RandomWriter {
     // Held fast here, since what is on its way now may have arrived before the blocks are read.
     const layers = [this.#flushing, this.#dirty]
     if (this.#blocks?.extents.touches(position, length)) await this.#serial.run(() => this.#commit())
-    const found = await readInto(await this.#source(position, call), wanted, position, call)
+    const found = await readInto({ session: this.#session, map: this.#map }, wanted, position, call)
     wanted.fill(0, found)
     for (const layer of [...layers, this.#flushing, this.#dirty]) layer?.readInto(wanted, position)
     return length
@@ -254,7 +255,6 @@ export class RandomWriter {
   /** What is known about the place of bytes is out of date. */
   #changed(): void {
     this.#status = this.status
-    if (this.#map === undefined) return
     this.#map.invalidate()
     this.#map.status = this.status
   }
@@ -295,12 +295,6 @@ export class RandomWriter {
   #appender(lease: LeasedFile): BlockAppender {
     this.#blocks ??= new BlockAppender(this.#session.blocks, lease, this.#stop.signal)
     return this.#blocks
-  }
-
-  async #source(position: number, call: CallOptions): Promise<{ session: Session; map: FileMap }> {
-    const path = inodePath(this.inodeId)
-    this.#map ??= await FileMap.open(this.#session, path, position, call)
-    return { session: this.#session, map: this.#map }
   }
 
   #leased(): LeasedFile {
