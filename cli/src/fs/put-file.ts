@@ -105,7 +105,8 @@ async function reopenTemporary(
     throw status.reason
   }
   const part = status.value
-  if (!part.isFile() || part.size > source.size || isLater(source.mtime, part.mtime)) return undefined
+  if (!part.isFile() || part.size === 0 || part.size > source.size) return undefined
+  if (isLater(source.mtime, part.mtime)) return undefined
   if (part.isOpen) await awaitLease(transfer, temporary)
   const start = await lengthWithoutHoles(transfer, temporary)
   return { stream: await fs.append(temporary), start }
