@@ -1,6 +1,7 @@
 /**
- * A whole cluster in this process, over real sockets and real files in a temporary home: a namenode and some datanodes.
- * For tests and measurements; nothing outlives `stop`, and nothing outside the home is touched.
+ * A whole cluster in this process, over real sockets and real files in a temporary home: a namenode and
+ * some datanodes. For tests and measurements; nothing outlives `stop`, and nothing outside the home is
+ * touched.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'

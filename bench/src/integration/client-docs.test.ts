@@ -1,4 +1,6 @@
-/** The examples of docs/client.md: each is run as it stands, in order, and says what the page says it says. */
+/**
+ * The examples of docs/client.md: each is run as it stands, in order, and says what the page says it says.
+ */
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,4 +1,6 @@
-/** Bytes for tests: cheap to make, different at every place, the same for the same place. It keeps no state. */
+/**
+ * Bytes for tests: cheap to make, different at every place, the same for the same place. It keeps no state.
+ */
 
 /** Bytes of an endless pattern from `offset` on; no two megabytes of it are equal. */
 export function patternAt(offset: number, length: number): Buffer {

@@ -32,9 +32,8 @@ const PROGRAM = `
   clearInterval(timer)
   fs.close()
   const rate = ms => Math.round(bytes / 1048576 / (ms / 1000))
-  console.log(JSON.stringify({
-    bytes, mebibytes: Math.round(most / 1048576), write: rate(readStart - writeStart), read: rate(end - readStart),
-  }))
+  const [write, read] = [rate(readStart - writeStart), rate(end - readStart)]
+  console.log(JSON.stringify({ bytes, mebibytes: Math.round(most / 1048576), write, read }))
 `
 
 t.test('a gibibyte goes in and out in bounded memory', async t => {

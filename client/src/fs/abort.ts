@@ -10,7 +10,9 @@ export function checkAbort(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw cancelled(signal)
 }
 
-/** Calls `body` when the signal is aborted, in a later turn if it is already; returns how to stop listening. */
+/**
+ * Calls `body` when the signal is aborted, in a later turn if it is already; returns how to stop listening.
+ */
 export function onAbort(signal: AbortSignal | undefined, body: (error: FsError) => void): () => void {
   if (signal === undefined) return () => undefined
   const listener = (): void => body(cancelled(signal))

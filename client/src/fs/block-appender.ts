@@ -1,7 +1,8 @@
 /**
- * Puts ranges of one leased file into its open block, one block after the other, and says which ranges are safe. A
- * datanode that fails does not stop it: what was acknowledged stays where it is, the rest goes into a new block
- * elsewhere. It never commits: the ranges in `extents` are for its owner to commit. Calls must not overlap.
+ * Puts ranges of one leased file into its open block, one block after the other, and says which ranges are
+ * safe. A datanode that fails does not stop it: what was acknowledged stays where it is, the rest goes into
+ * a new block elsewhere. It never commits: the ranges in `extents` are for its owner to commit. Calls must
+ * not overlap.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'

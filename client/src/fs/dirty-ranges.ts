@@ -1,6 +1,6 @@
 /**
- * Written bytes of one file that no block holds yet, by file offset: newer bytes win, neighbours written in order share
- * memory. Bounded by its owner, which looks at `bytes` and `count`. It does no input or output.
+ * Written bytes of one file that no block holds yet, by file offset: newer bytes win, neighbours written in
+ * order share memory. Bounded by its owner, which looks at `bytes` and `count`. It does no input or output.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 

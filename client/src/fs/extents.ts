@@ -1,6 +1,7 @@
 /**
- * Extents as arithmetic: sorted lists without overlaps in which a newer range wins over older ones and neighbours that
- * continue each other in the file and in the block are one. Pure: it knows no file and no server.
+ * Extents as arithmetic: sorted lists without overlaps in which a newer range wins over older ones and
+ * neighbours that continue each other in the file and in the block are one. Pure: it knows no file and no
+ * server.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import type { Extent } from '@hopbine/common/protocol/types.ts'
@@ -55,7 +56,9 @@ export function firstEndingAfter(sorted: readonly Extent[], offset: number): num
   return low
 }
 
-/** What was written and is not committed yet: a sorted list that grows by ranges which win over older ones. */
+/**
+ * What was written and is not committed yet: a sorted list that grows by ranges which win over older ones.
+ */
 export class ExtentList {
   #extents: Extent[] = []
 

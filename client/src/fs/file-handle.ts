@@ -1,6 +1,7 @@
 /**
- * An open file with random access: reads and writes at positions, as pread(2) and pwrite(2) do. A handle for writing
- * holds the file's lease until it is closed. It keeps no position of its own. Calls may overlap.
+ * An open file with random access: reads and writes at positions, as pread(2) and pwrite(2) do. A handle
+ * for writing holds the file's lease until it is closed. It keeps no position of its own. Calls may
+ * overlap.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { FileMap } from './file-map.ts'
@@ -58,7 +59,10 @@ export class FileHandle {
     return 'writer' in this.#body
   }
 
-  /** Fills `target` from `position` on. Returns how many bytes there were; fewer than asked for only at the end. */
+  /**
+   * Fills `target` from `position` on. Returns how many bytes there were; fewer than asked for only at the
+   * end.
+   */
   async read(target: Buffer, position: number, options: CallOptions = {}): Promise<number> {
     this.#check()
     checkRange(position, target.length)
@@ -72,7 +76,10 @@ export class FileHandle {
     return found + (await readInto(source, target.subarray(found), position + found, options))
   }
 
-  /** Resolves when the bytes are taken over: `sync` or `close` makes them last. The memory may then be reused. */
+  /**
+   * Resolves when the bytes are taken over: `sync` or `close` makes them last. The memory may then be
+   * reused.
+   */
   async write(bytes: Uint8Array, position: number, options: CallOptions = {}): Promise<void> {
     await this.#writer().write(bytes, position, options)
   }

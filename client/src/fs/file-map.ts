@@ -1,7 +1,8 @@
 /**
- * Where the bytes of one inode are, asked of the namenode window by window, so that memory stays bounded however much a
- * file is cut. A window is used for less than the life of its capabilities. It follows the inode, not the name: a
- * file that is renamed meanwhile reads on, one that is replaced does not change under its reader.
+ * Where the bytes of one inode are, asked of the namenode window by window, so that memory stays bounded
+ * however much a file is cut. A window is used for less than the life of its capabilities. It follows the
+ * inode, not the name: a file that is renamed meanwhile reads on, one that is replaced does not change
+ * under its reader.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { CAPABILITY_MS, EXTENTS_PER_COMMIT_MAX, INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
@@ -54,7 +55,10 @@ export class FileMap {
     this.inodeId = status.id
   }
 
-  /** Opens the file at an absolute, checked path; `start` is where reading begins. IS_A_DIRECTORY for a directory. */
+  /**
+   * Opens the file at an absolute, checked path; `start` is where reading begins. IS_A_DIRECTORY for a
+   * directory.
+   */
   static async open(session: Session, path: string, start: number, call: CallOptions): Promise<FileMap> {
     const asked = startOf(start)
     const askedAtMs = performance.now()

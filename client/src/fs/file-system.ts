@@ -1,7 +1,7 @@
 /**
- * The filesystem as its users hold it: one session with the namenode, one method per operation. It wires; streams,
- * listings and paths live in files of their own. Relative paths start at the user's home, `/user/NAME`. Every refusal
- * is an `FsError`.
+ * The filesystem as its users hold it: one session with the namenode, one method per operation. It wires;
+ * streams, listings and paths live in files of their own. Relative paths start at the user's home,
+ * `/user/NAME`. Every refusal is an `FsError`.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import * as metadata from '@hopbine/common/protocol/metadata.ts'
@@ -64,7 +64,10 @@ export class FileSystem {
     return new FileSystem(session, rpc, who)
   }
 
-  /** Ends the session: calls in flight fail with CANCELLED, files still open for writing are left to their leases. */
+  /**
+   * Ends the session: calls in flight fail with CANCELLED, files still open for writing are left to their
+   * leases.
+   */
   close(): void {
     this.#session.leases.stop()
     this.#session.blocks.close()
@@ -151,8 +154,8 @@ export class FileSystem {
   }
 
   /**
-   * A stream that makes a new file. A small one is made by one call at the end, and only then is ALREADY_EXISTS said;
-   * a stream that is destroyed leaves nothing behind.
+   * A stream that makes a new file. A small one is made by one call at the end, and only then is
+   * ALREADY_EXISTS said; a stream that is destroyed leaves nothing behind.
    */
   async create(path: string, options: Options.CreateOptions = {}): Promise<FileWriteStream> {
     const writer = SequentialWriter.create(this.#session, this.resolve(path), options)
@@ -197,7 +200,9 @@ export class FileSystem {
     return blockLocations(map, start, end, options)
   }
 
-  /** What is committed from a log index on, and then what will be; it ends when it is left. Superusers only. */
+  /**
+   * What is committed from a log index on, and then what will be; it ends when it is left. Superusers only.
+   */
   changes(options: Options.ChangesOptions): AsyncGenerator<ChangeEvent> {
     return followChanges(this.#session, options)
   }

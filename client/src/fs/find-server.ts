@@ -1,6 +1,7 @@
 /**
- * Finds the namenode of an installation on this machine: the Unix socket if something answers there, else TCP with the
- * installation's token. It opens the first connection and never tries again; the session does that later.
+ * Finds the namenode of an installation on this machine: the Unix socket if something answers there, else
+ * TCP with the installation's token. It opens the first connection and never tries again; the session does
+ * that later.
  */
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -16,7 +17,10 @@ interface Door {
   readonly token?: string
 }
 
-/** A session whose first connection stands. Throws UNAVAILABLE, UNAUTHENTICATED, NOT_PERMITTED or VERSION_MISMATCH. */
+/**
+ * A session whose first connection stands. Throws UNAVAILABLE, UNAUTHENTICATED, NOT_PERMITTED or
+ * VERSION_MISMATCH.
+ */
 export async function connectSession(options: ConnectOptions): Promise<RpcClient> {
   if (options.socket !== undefined) return openDoor(options, { address: { path: options.socket } })
   if (options.host !== undefined || options.port !== undefined)

@@ -1,7 +1,7 @@
 /**
- * Hadoop's path patterns: `*` any characters of one name, `?` one character, `[abc]`, `[a-z]` and `[^abc]` one of a set,
- * `{a,b}` one of several, which may hold `/`, and `\` before a character that means itself. `*` and `?` never match `/`.
- * A pattern lists only the directories that it must.
+ * Hadoop's path patterns: `*` any characters of one name, `?` one character, `[abc]`, `[a-z]` and `[^abc]`
+ * one of a set, `{a,b}` one of several, which may hold `/`, and `\` before a character that means itself.
+ * `*` and `?` never match `/`. A pattern lists only the directories that it must.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { CallOptions } from './options.ts'
@@ -20,7 +20,10 @@ export interface Searched {
 /** One name of a pattern: the name itself, or what it must match. */
 type Part = { readonly name: string } | { readonly matches: RegExp }
 
-/** Everything that an absolute pattern matches, each path once, in order of the alternatives and then of names. */
+/**
+ * Everything that an absolute pattern matches, each path once, in order of the alternatives and then of
+ * names.
+ */
 export async function* glob(
   searched: Searched,
   pattern: string,
@@ -42,7 +45,10 @@ export function isPattern(text: string): boolean {
   return /[*?[{\\]/.test(text)
 }
 
-/** The patterns without braces that a pattern stands for. Throws INVALID_ARGUMENT for a brace without its partner. */
+/**
+ * The patterns without braces that a pattern stands for. Throws INVALID_ARGUMENT for a brace without its
+ * partner.
+ */
 export function expandBraces(pattern: string): string[] {
   const done: string[] = []
   const waiting = [pattern]

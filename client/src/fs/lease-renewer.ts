@@ -1,6 +1,6 @@
 /**
- * Keeps the session's write leases alive: tells the namenode that the session lives while any file is open for writing.
- * It knows no file and no lease; a lease that is lost anyway shows at the file's next call.
+ * Keeps the session's write leases alive: tells the namenode that the session lives while any file is open
+ * for writing. It knows no file and no lease; a lease that is lost anyway shows at the file's next call.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'

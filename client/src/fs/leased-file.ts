@@ -1,6 +1,6 @@
 /**
- * One inode that this session holds open for writing: its lease, its new blocks and its commits. It moves no bytes, and
- * after `complete` or `abandon` it is used no more.
+ * One inode that this session holds open for writing: its lease, its new blocks and its commits. It moves
+ * no bytes, and after `complete` or `abandon` it is used no more.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import {
@@ -25,7 +25,10 @@ export interface LeaseCall {
   readonly retryMs?: number
 }
 
-/** Ranges in one commit: a quarter of what is allowed, since the namenode does nothing else while it takes them in. */
+/**
+ * Ranges in one commit: a quarter of what is allowed, since the namenode does nothing else while it takes
+ * them in.
+ */
 const EXTENTS_PER_BATCH = 1024
 /** How long giving up may wait for the server, in milliseconds; later the lease ends by itself. */
 const ABANDON_RETRY_MS = 2_000

@@ -1,6 +1,6 @@
 /**
- * A directory's entries as an async iterator, page by page: memory follows the page, never the directory. A directory
- * that changes meanwhile shows each name at most once, in byte order.
+ * A directory's entries as an async iterator, page by page: memory follows the page, never the directory. A
+ * directory that changes meanwhile shows each name at most once, in byte order.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { LIST_PAGE_MAX } from '@hopbine/common/base/limits.ts'
@@ -41,7 +41,10 @@ export async function* listStatus(
   }
 }
 
-/** A page of one non-directory is a file that lists itself, or a directory with one file in it: one more call tells. */
+/**
+ * A page of one non-directory is a file that lists itself, or a directory with one file in it: one more
+ * call tells.
+ */
 async function listsItself(
   session: Session,
   path: string,

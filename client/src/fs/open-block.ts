@@ -1,6 +1,6 @@
 /**
- * One open block of a file: which ranges of the file were put where in it, which of them its members have, and which are
- * on their disks. It writes and seals; what to do when that fails is its owner's business.
+ * One open block of a file: which ranges of the file were put where in it, which of them its members have,
+ * and which are on their disks. It writes and seals; what to do when that fails is its owner's business.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'
@@ -12,8 +12,8 @@ import { BlockWriter } from '../blocks/block-writer.ts'
 import type { ExtentList } from './extents.ts'
 
 /**
- * A block older than this is synced and takes no more bytes, in milliseconds: as long as its capability lives, what its
- * members have and did not sync can still be sealed when one of them fails.
+ * A block older than this is synced and takes no more bytes, in milliseconds: as long as its capability
+ * lives, what its members have and did not sync can still be sealed when one of them fails.
  */
 const AGE_MS_MAX = CAPABILITY_MS * 0.75
 
@@ -69,7 +69,10 @@ export class OpenBlock {
     return performance.now() - this.#openedAtMs >= AGE_MS_MAX
   }
 
-  /** Puts bytes at the block's end. Answers how many were taken, all of them unless it failed, and the failure. */
+  /**
+   * Puts bytes at the block's end. Answers how many were taken, all of them unless it failed, and the
+   * failure.
+   */
   async write(offset: number, bytes: Uint8Array): Promise<{ taken: number; failure: Error | undefined }> {
     const start = this.#sink.length
     const failure = await operatingError(this.#sink.write(bytes))

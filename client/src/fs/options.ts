@@ -2,7 +2,9 @@
 import type { Time } from './status.ts'
 
 export interface ConnectOptions {
-  /** Folder of the installation, with `up.json` and `secrets/`. Default `$HOPBINE_HOME`, else `~/.hopbine`. */
+  /**
+   * Folder of the installation, with `up.json` and `secrets/`. Default `$HOPBINE_HOME`, else `~/.hopbine`.
+   */
   readonly home?: string
   /** Path of the namenode's Unix socket; `home` is not read when this or `host` is given. */
   readonly socket?: string
@@ -70,8 +72,8 @@ export interface StatusOptions extends CallOptions {
 
 export interface RenameOptions extends CallOptions {
   /**
-   * `refuse` a taken name with ALREADY_EXISTS, `replace` it as rename(2) does, or `exchange` two existing names.
-   * Default `refuse`.
+   * `refuse` a taken name with ALREADY_EXISTS, `replace` it as rename(2) does, or `exchange` two existing
+   * names. Default `refuse`.
    */
   readonly existing?: 'refuse' | 'replace' | 'exchange'
 }

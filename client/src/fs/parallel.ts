@@ -1,6 +1,9 @@
 /** Work on many things with a bounded number in progress. It starts nothing new after the first failure. */
 
-/** Does `work` for every item, at most `max` at a time; throws the first failure once everything started has ended. */
+/**
+ * Does `work` for every item, at most `max` at a time; throws the first failure once everything started has
+ * ended.
+ */
 export async function inParallel<T>(
   items: Iterable<T>,
   max: number,

@@ -1,6 +1,6 @@
 /**
- * Paths of the filesystem as text: made absolute, normalised and checked before any server sees them, with the same
- * codes that a server would answer. It never asks a server and never follows a symbolic link.
+ * Paths of the filesystem as text: made absolute, normalised and checked before any server sees them, with
+ * the same codes that a server would answer. It never asks a server and never follows a symbolic link.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { NAME_BYTES_MAX, PATH_BYTES_MAX } from '@hopbine/common/base/limits.ts'
@@ -11,8 +11,8 @@ export function homeOf(user: string): string {
 }
 
 /**
- * The absolute, normalised form of `path`: relative paths start at `base`; empty parts and `.` vanish, `..` goes up
- * by text and stops at the root. Throws INVALID_NAME or NAME_TOO_LONG.
+ * The absolute, normalised form of `path`: relative paths start at `base`; empty parts and `.` vanish, `..`
+ * goes up by text and stops at the root. Throws INVALID_NAME or NAME_TOO_LONG.
  */
 export function resolvePath(base: string, path: string): string {
   if (path === '') throw new FsError('INVALID_NAME', 'a path is empty')

@@ -1,7 +1,8 @@
 /**
- * Writes a file anywhere, as one holder of its lease. Small files stay in memory and go to the namenode whole. Of larger
- * ones, written bytes gather in memory up to a bound and go, sorted by their place in the file, to the end of one open
- * block; so scattered writes become long stretches that read well. It reads its own writes. Calls may overlap.
+ * Writes a file anywhere, as one holder of its lease. Small files stay in memory and go to the namenode
+ * whole. Of larger ones, written bytes gather in memory up to a bound and go, sorted by their place in the
+ * file, to the end of one open block; so scattered writes become long stretches that read well. It reads
+ * its own writes. Calls may overlap.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { FILE_BYTES_MAX, INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
@@ -97,7 +98,9 @@ export class RandomWriter {
     if (this.#isFull()) await this.#flushInBackground()
   }
 
-  /** Fills `target` from `position` on, also with what was just written; returns how many bytes there were. */
+  /**
+   * Fills `target` from `position` on, also with what was just written; returns how many bytes there were.
+   */
   async read(target: Buffer, position: number, call: CallOptions): Promise<number> {
     this.#check()
     checkRange(position, target.length)
@@ -169,7 +172,10 @@ export class RandomWriter {
     else this.#dirty.write(0, content)
   }
 
-  /** A small file that was synced gave its lease back; it is taken again, and with it what others wrote meanwhile. */
+  /**
+   * A small file that was synced gave its lease back; it is taken again, and with it what others wrote
+   * meanwhile.
+   */
   async #leaseAgain(call: CallOptions): Promise<void> {
     if (this.#lease !== undefined) return
     const known = this.#status

@@ -1,6 +1,6 @@
 /**
- * How a range of a file is read, given its extents: long stretches of one block as streams, everything else gathered
- * from as few block reads as will do. Pure: it knows no file and no server.
+ * How a range of a file is read, given its extents: long stretches of one block as streams, everything else
+ * gathered from as few block reads as will do. Pure: it knows no file and no server.
  */
 import type { Extent } from '@hopbine/common/protocol/types.ts'
 import { clip, firstEndingAfter } from './extents.ts'
@@ -34,7 +34,10 @@ export interface Gather {
   readonly length: number
   /** Bytes of the range that no extent holds. */
   readonly holeBytes: number
-  /** Straight reads whose gaps bring bytes along that do not belong there: they come before `over`, which mends it. */
+  /**
+   * Straight reads whose gaps bring bytes along that do not belong there: they come before `over`, which
+   * mends it.
+   */
   readonly under: readonly BlockRead[]
   readonly over: readonly BlockRead[]
 }
@@ -52,7 +55,10 @@ export interface BlockRead {
   readonly isStraight: boolean
 }
 
-/** The steps that give the file range from `start` up to `end`, in order. `extents`: sorted, joined, no overlaps. */
+/**
+ * The steps that give the file range from `start` up to `end`, in order. `extents`: sorted, joined, no
+ * overlaps.
+ */
 export function* planSteps(extents: readonly Extent[], start: number, end: number): Generator<Step> {
   let index = firstEndingAfter(extents, start)
   let at = start
@@ -101,7 +107,9 @@ function planGather(extents: readonly Extent[], first: number, start: number, en
   return { kind: 'gather', offset: start, length, holeBytes, ...layers(planReads(pieces), holeBytes) }
 }
 
-/** Which reads may go first with their gaps; none where a gap might be a hole, or another such read's place. */
+/**
+ * Which reads may go first with their gaps; none where a gap might be a hole, or another such read's place.
+ */
 function layers(reads: readonly BlockRead[], holeBytes: number): Pick<Gather, 'under' | 'over'> {
   const under: BlockRead[] = []
   const over: BlockRead[] = []

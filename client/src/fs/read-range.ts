@@ -1,6 +1,6 @@
 /**
- * Reads ranges of a file: as a sequence of buffers with bounded read-ahead, or into memory that the caller gives. Holes
- * are zeros. It never reads beyond the size that the namenode last told.
+ * Reads ranges of a file: as a sequence of buffers with bounded read-ahead, or into memory that the caller
+ * gives. Holes are zeros. It never reads beyond the size that the namenode last told.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { Extent, LocatedBlock } from '@hopbine/common/protocol/types.ts'

@@ -1,6 +1,6 @@
 /**
- * A file, or a range of it, as a Node stream with bounded read-ahead. What it reads are the bytes up to the size that the
- * file had when it was opened or, if it has shrunk, up to its end.
+ * A file, or a range of it, as a Node stream with bounded read-ahead. What it reads are the bytes up to the
+ * size that the file had when it was opened or, if it has shrunk, up to its end.
  */
 import { Readable } from 'node:stream'
 import { onAbort } from './abort.ts'

@@ -1,6 +1,7 @@
 /**
- * Writes one file from front to back. While it is small it stays in memory and costs one call at the end; beyond that it
- * goes into blocks. Its owner calls one method at a time and ends with `finish` or `abort`; the streams do.
+ * Writes one file from front to back. While it is small it stays in memory and costs one call at the end;
+ * beyond that it goes into blocks. Its owner calls one method at a time and ends with `finish` or `abort`;
+ * the streams do.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
@@ -122,7 +123,10 @@ export class SequentialWriter {
     })
   }
 
-  /** Gives up, also in the middle of another call: a new file never was, an old one keeps what was committed. */
+  /**
+   * Gives up, also in the middle of another call: a new file never was, an old one keeps what was
+   * committed.
+   */
   async abort(): Promise<void> {
     if (this.#isOver) return
     this.#isOver = true

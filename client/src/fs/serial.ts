@@ -1,4 +1,7 @@
-/** Pieces of work one after the other, in the order they were asked for. A failure of one does not stop the next. */
+/**
+ * Pieces of work one after the other, in the order they were asked for. A failure of one does not stop the
+ * next.
+ */
 export class Serial {
   #last: Promise<unknown> = Promise.resolve()
 

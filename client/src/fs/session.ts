@@ -1,4 +1,7 @@
-/** What the parts of one `FileSystem` share: the calls to the namenode, the leases and the caller's defaults. */
+/**
+ * What the parts of one `FileSystem` share: the calls to the namenode, the leases and the caller's
+ * defaults.
+ */
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
 import type { BlockPool } from '../blocks/block-pool.ts'
 import type { LeaseRenewer } from './lease-renewer.ts'

@@ -1,6 +1,6 @@
 /**
- * Attributes of a file or directory as the user of the library sees them: the server's answer with its path, and the
- * questions one asks of it. It is a value: it never changes and never asks the server again.
+ * Attributes of a file or directory as the user of the library sees them: the server's answer with its
+ * path, and the questions one asks of it. It is a value: it never changes and never asks the server again.
  */
 import { FLAG, KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { joinPath } from './paths.ts'

@@ -1,6 +1,6 @@
 /**
- * Blocks whose writing failed while their members held bytes that were acknowledged and perhaps not on disk. Before such
- * bytes may be called synced, a copy that holds them all is sealed. It writes no byte.
+ * Blocks whose writing failed while their members held bytes that were acknowledged and perhaps not on
+ * disk. Before such bytes may be called synced, a copy that holds them all is sealed. It writes no byte.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import type { DatanodeAddress, LocatedBlock } from '@hopbine/common/protocol/types.ts'
@@ -33,8 +33,8 @@ export class UnsealedCopies {
   }
 
   /**
-   * Seals the block that `next` names at the members which did not fail or, where that does not do, at any one.
-   * Throws what the last try met, and the block goes on waiting.
+   * Seals the block that `next` names at the members which did not fail or, where that does not do, at any
+   * one. Throws what the last try met, and the block goes on waiting.
    */
   async sealNext(failedNodes: readonly string[]): Promise<void> {
     const first = this.#blocks[0]

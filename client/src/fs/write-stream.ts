@@ -1,6 +1,6 @@
 /**
- * A file being written as a Node stream. Ending it completes the file; destroying it before, or aborting its signal,
- * gives it up, and a new file then never was. It retries nothing itself.
+ * A file being written as a Node stream. Ending it completes the file; destroying it before, or aborting
+ * its signal, gives it up, and a new file then never was. It retries nothing itself.
  */
 import { Writable } from 'node:stream'
 import { onAbort } from './abort.ts'
