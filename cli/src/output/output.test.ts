@@ -1,6 +1,9 @@
 import t from 'tap'
 import { modeText, octalText } from './modes.ts'
+import { Progress } from './progress.ts'
+import { quoted } from './shell-word.ts'
 import { humanSize } from './sizes.ts'
+import { durationText } from './spans.ts'
 import { tableLines } from './table.ts'
 import { checkpointName, minuteText, secondText, utcText } from './times.ts'
 
@@ -50,4 +53,32 @@ t.test('times have fixed forms', async t => {
   t.equal(checkpointName(date), '260102030405')
   t.equal(minuteText({ seconds: date.getTime() / 1000, nanos: 0 }), '2026-01-02 03:04')
   t.equal(utcText({ seconds: 86_399, nanos: 999 }), '1970-01-01 23:59:59')
+})
+
+t.test('spans of time show their two largest units', async t => {
+  const cases: ReadonlyArray<readonly [ms: number, text: string]> = [
+    [0, '0.0 s'],
+    [440, '0.4 s'],
+    [59_600, '1 min'],
+    [302_000, '5 min 2 s'],
+    [3_600_000, '1 h'],
+    [273_600_000, '3 d 4 h'],
+  ]
+  for (const [ms, text] of cases) t.equal(durationText(ms), text)
+})
+
+t.test('progress tells files, bytes, rate, and the time left once all is counted', async t => {
+  const progress = new Progress()
+  progress.bytes = 1024
+  progress.bytesTotal = 4096
+  progress.files = 1
+  t.match(progress.text(), /^1 files, 1 KB of 4 KB, [\d.]+ ?[KMG]?B\/s$/)
+  progress.filesTotal = 3
+  progress.isCounted = true
+  t.match(progress.text(), /^1\/3 files, 1 KB of 4 KB, .*B\/s, [\d.]+ s left$/)
+})
+
+t.test('words for a shell are quoted where they must be', async t => {
+  t.equal(quoted('/a/b-c_d.txt'), '/a/b-c_d.txt')
+  t.equal(quoted("it's here"), `'it'\\''s here'`)
 })
