@@ -1,5 +1,6 @@
 import { EXTENTS_PER_COMMIT_MAX } from '@hopbine/common/base/limits.ts'
 import type { Extent } from '@hopbine/common/protocol/types.ts'
+import { randomRuns } from '@hopbine/common/testing/random-runs.ts'
 import fc from 'fast-check'
 import t from 'tap'
 import { cellsOf } from '../testing/file-cells.ts'
@@ -180,5 +181,5 @@ t.test('any sequence of commits reads like the same writes to an array', async t
     }
     shard.verify()
   })
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 40 }))
+  t.doesNotThrow(() => fc.assert(property, randomRuns(40)))
 })

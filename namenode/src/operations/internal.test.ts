@@ -1,4 +1,5 @@
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
+import { randomRuns } from '@hopbine/common/testing/random-runs.ts'
 import fc from 'fast-check'
 import t from 'tap'
 import { wholeBlock } from '../testing/test-session.ts'
@@ -103,7 +104,7 @@ t.test('steps of any size give the same end, whatever else goes on', async t => 
       shard.verify()
     },
   )
-  fc.assert(property, { numRuns: 25 })
+  fc.assert(property, randomRuns(25))
 })
 
 t.test('a session that is taken for dead loses its files, which close at what it committed', async t => {

@@ -1,5 +1,6 @@
 import { FRAME_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { list_ } from '@hopbine/common/protocol/metadata.ts'
+import { randomRuns } from '@hopbine/common/testing/random-runs.ts'
 import { Writer } from '@hopbine/common/wire/writer.ts'
 import fc from 'fast-check'
 import t from 'tap'
@@ -51,7 +52,7 @@ t.test('pages of any size tell each name once', async t => {
       operator.remove('/p', true)
     },
   )
-  fc.assert(property, { numRuns: 40 })
+  fc.assert(property, randomRuns(40))
   shard.verify()
 })
 

@@ -203,9 +203,13 @@ export class DirectoryTable {
 
   /** Slots to be written back, each once; forgets them. A slot removed meanwhile is left out. */
   takeDirty(): number[] {
-    const slots = this.#dirtySlots.filter(slot => this.#dirty[slot] === 1)
+    const slots: number[] = []
+    for (const slot of this.#dirtySlots) {
+      if (this.#dirty[slot] !== 1) continue
+      this.#dirty[slot] = 0
+      slots.push(slot)
+    }
     this.#dirtySlots.length = 0
-    for (const slot of slots) this.#dirty[slot] = 0
     return slots
   }
 

@@ -23,8 +23,11 @@ const TABLES = {
 
 export type TableName = keyof typeof TABLES | 'change'
 
-/** Sha256 in hexadecimal digits of each table; two replicas that differ do so in the tables named here. */
-export function tableHashes(db: Db, changeKeepSeconds: number): Record<TableName, string> {
+/**
+ * Sha256 in hexadecimal digits of each table; two replicas that differ do so in the tables named here. Change
+ * events count from log index `changesFrom` on, which both must still keep.
+ */
+export function tableHashes(db: Db, changesFrom: number): Record<TableName, string> {
   const hashes: Partial<Record<TableName, string>> = {}
   for (const [table, sql] of Object.entries(TABLES) as [keyof typeof TABLES, string][]) {
     const hash = createHash('sha256')
@@ -32,32 +35,28 @@ export function tableHashes(db: Db, changeKeepSeconds: number): Record<TableName
     hashes[table] = hash.digest('hex')
   }
   const change = createHash('sha256')
-  addChanges(db, changeKeepSeconds, change)
+  addChanges(db, changesFrom, change)
   hashes.change = change.digest('hex')
   return hashes as Record<TableName, string>
 }
 
 /** Sha256 in hexadecimal digits over every table. */
-export function stateHash(db: Db, changeKeepSeconds: number): string {
+export function stateHash(db: Db, changesFrom: number): string {
   const hash = createHash('sha256')
-  for (const [table, digest] of Object.entries(tableHashes(db, changeKeepSeconds))) {
+  for (const [table, digest] of Object.entries(tableHashes(db, changesFrom))) {
     hash.update(`${table} ${digest}\n`)
   }
   return hash.digest('hex')
 }
 
-/**
- * Each replica keeps the events in rows of its own making, and drops whole rows. So events count one by one,
- * and only those young enough to be there on all of them.
- */
-function addChanges(db: Db, keepSeconds: number, hash: Hash): void {
-  const last = db.prepare<[], number | null>('SELECT max(seconds) FROM change').pluck().get() ?? 0
+/** Each replica keeps the events in rows of its own making, and drops whole rows: events count one by one. */
+function addChanges(db: Db, from: number, hash: Hash): void {
   const rows = db
-    .prepare<[number], Buffer>('SELECT events FROM change WHERE seconds >= ? ORDER BY first_index')
+    .prepare<[number], Buffer>('SELECT events FROM change WHERE last_index >= ? ORDER BY first_index')
     .pluck()
-  for (const blob of rows.iterate(last - keepSeconds)) {
-    for (const event of unpack(blob) as [number, number, number, ...unknown[]][]) {
-      if (event[2] >= last - keepSeconds) hash.update(pack(event))
+  for (const blob of rows.iterate(from)) {
+    for (const event of unpack(blob) as [number, ...unknown[]][]) {
+      if (event[0] >= from) hash.update(pack(event))
     }
   }
 }

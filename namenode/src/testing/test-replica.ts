@@ -7,6 +7,7 @@ import type { QueryContext, ReadOperation } from '../operations/operation.ts'
 import { Datanodes } from '../placement/datanodes.ts'
 import type { Command } from '../replica/command.ts'
 import { StateMachine } from '../replica/state-machine.ts'
+import type { ChangeKeep } from '../store/change-feed.ts'
 import { type FirstState, openDatabase } from '../store/database.ts'
 import type { Reply } from '../store/sessions.ts'
 import { stateHash, tableHashes } from '../store/state-hash.ts'
@@ -31,15 +32,15 @@ export class TestReplica {
   readonly tx: Tx
   readonly machine: StateMachine
   readonly datanodes: Datanodes
-  readonly #keepSeconds: number
+  readonly #keep: ChangeKeep
   readonly #commitEvery: number
   #applied = 0
 
   /** Commits its SQLite transaction after so many commands. */
-  constructor(host: Host, commitEvery: number, keepSeconds: number) {
+  constructor(host: Host, commitEvery: number, keep: ChangeKeep) {
     const db = openDatabase(':memory:', { cacheKiB: 1024 }, FIRST_STATE)
-    this.tx = new Tx(db, { seconds: keepSeconds, bytes: Number.MAX_SAFE_INTEGER })
-    this.#keepSeconds = keepSeconds
+    this.tx = new Tx(db, keep)
+    this.#keep = keep
     this.#commitEvery = commitEvery
     this.machine = new StateMachine(this.tx)
     const { meta } = this.tx
@@ -85,21 +86,21 @@ export class TestReplica {
     return answer
   }
 
-  /** Digest of the committed state. */
-  hash(): string {
+  /** Digest of everything stored, with the change events from an index on. */
+  hash(changesFrom: number): string {
     this.machine.commit()
-    return stateHash(this.tx.db, this.#keepSeconds)
+    return stateHash(this.tx.db, changesFrom)
   }
 
-  tableHashes(): Record<string, string> {
+  tableHashes(changesFrom: number): Record<string, string> {
     this.machine.commit()
-    return tableHashes(this.tx.db, this.#keepSeconds)
+    return tableHashes(this.tx.db, changesFrom)
   }
 
   /** The state as a restart finds it: everything in memory is rebuilt from the tables. */
   reopened(): Tx {
     this.machine.commit()
-    return new Tx(this.tx.db, { seconds: this.#keepSeconds, bytes: Number.MAX_SAFE_INTEGER })
+    return new Tx(this.tx.db, this.#keep)
   }
 
   #watched(command: Command, mustKeepStill: (reply: Reply) => boolean): Reply {

@@ -16,6 +16,7 @@ import { Writer } from '@hopbine/common/wire/writer.ts'
 import type { WriteOperation } from '../operations/operation.ts'
 import { READ_OPERATIONS, WRITE_OPERATIONS } from '../operations/registry.ts'
 import { type Command, decodeCommand, encodeCommand } from '../replica/command.ts'
+import type { ChangeKeep } from '../store/change-feed.ts'
 import type { Reply } from '../store/sessions.ts'
 import type { Tx } from '../store/tx.ts'
 import { checkState } from '../store/verify.ts'
@@ -25,9 +26,11 @@ import { OPERATOR, TestReplica } from './test-replica.ts'
 import { type ShardCalls, TestSession } from './test-session.ts'
 
 export interface TestShardOptions {
-  /** How long change events are kept, in seconds. */
-  readonly keepSeconds?: number
+  /** What is kept of the change feed; all of it by default. */
+  readonly keep?: ChangeKeep
 }
+
+const KEEP_ALL: ChangeKeep = { seconds: 10 ** 9, bytes: 10 ** 12 }
 
 const OWN = { user: 'hopbine', groups: ['hopbine'], superuser: true, clientId: '', sequence: 0, behind: 0 }
 
@@ -40,10 +43,10 @@ export class TestShard implements ShardCalls {
   #nextId: number
   #sessions = 0
 
-  constructor({ keepSeconds = 3600 }: TestShardOptions = {}) {
+  constructor({ keep = KEEP_ALL }: TestShardOptions = {}) {
     // Different borders of transactions must not make different states.
-    this.#leader = new TestReplica(this.time.host, 1, keepSeconds)
-    this.#follower = new TestReplica(this.time.host, 7, keepSeconds)
+    this.#leader = new TestReplica(this.time.host, 1, keep)
+    this.#follower = new TestReplica(this.time.host, 7, keep)
     this.#nextId = this.#leader.tx.meta.nextId
   }
 
@@ -136,9 +139,10 @@ export class TestShard implements ShardCalls {
   verify(): void {
     const { problems } = checkState(this.#leader.tx, false)
     assert.deepEqual(problems, [], 'nothing that is kept twice disagrees')
-    const [first, second] = [this.#leader.tableHashes(), this.#follower.tableHashes()]
+    const from = Math.max(...[this.#leader, this.#follower].map(({ tx }) => tx.feed.oldest(this.index)))
+    const [first, second] = [this.#leader.tableHashes(from), this.#follower.tableHashes(from)]
     assert.deepEqual(second, first, 'both replicas hold the same rows')
-    assert.equal(this.#follower.hash(), this.#leader.hash())
+    assert.equal(this.#follower.hash(from), this.#leader.hash(from))
     const live = packedRows(this.#leader.tx.directories)
     assert.deepEqual(packedRows(this.#follower.tx.directories), live, 'both packed tables are the same')
     const again = this.#leader.reopened()
