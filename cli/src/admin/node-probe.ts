@@ -66,9 +66,8 @@ export class NodeProbe implements ChannelHandler {
   }
 
   async #ask(block: LocatedBlock): Promise<HeldCopy> {
-    const { host, port } = this.#address
     if (this.#channel === undefined) {
-      this.#channel = await BlockChannel.connect(host, port, this)
+      this.#channel = await BlockChannel.connect(this.#address, this)
       this.#channel.limitSilence(SILENCE_MS)
     }
     const channel = this.#channel
