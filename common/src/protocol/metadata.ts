@@ -209,6 +209,11 @@ export const changes = method(
   record({ from: int, max: u32, waitMs: u32 }),
   record({ events: list(changeEvent), next: int, oldest: int }),
 )
+/**
+ * Attributes, if the caller may do what `wanted` says: 4 read, 2 write, 1 execute or search, summed. ACCESS_DENIED
+ * otherwise. For doors that open files in the name of others and use them in their own.
+ */
+export const access = method(36, 'access', 'read', 1, record({ path: text, wanted: u8 }), statusAnswer)
 export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   mkdir,
   mkdirs,
@@ -236,4 +241,5 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   renewLease,
   recoverLease,
   changes,
+  access,
 ]

@@ -37,13 +37,16 @@ export function resolvePlace(tx: Tx, caller: Caller, path: string): Place {
   return path.length === 1 ? { parent: root, name: '' } : walk(tx, caller, root, path, 1)
 }
 
-/** What is at a path, or NOT_FOUND. With `followLast` a symbolic link at the end is followed. */
+/**
+ * What is at a path, or NOT_FOUND. With `followLast` a symbolic link at the end is followed, but for a path that names
+ * an inode: that is the inode itself, whatever it is.
+ */
 export function resolveTarget(tx: Tx, caller: Caller, path: string, followLast: boolean): Target {
   let place = resolvePlace(tx, caller, path)
   for (let hops = 0; ; hops++) {
     const target = lookUp(tx, place)
     if (target === undefined) throw notFound(path)
-    if (!followLast || target.row?.kind !== KIND.symlink) return target
+    if (!followLast || target.row?.kind !== KIND.symlink || isInodePath(path)) return target
     if (hops >= SYMLINK_HOPS_MAX) throw new FsError('SYMLINK_LOOP')
     place = follow(tx, caller, place.parent, target.row.target as string)
   }
@@ -142,6 +145,10 @@ function walkComponents(tx: Tx, caller: Caller, from: number, components: string
 
 function splitTarget(target: string): string[] {
   return target.split('/').filter(component => component !== '')
+}
+
+function isInodePath(path: string): boolean {
+  return path.startsWith(INODE_PREFIX) && path.indexOf('/', INODE_PREFIX.length) < 0
 }
 
 /** `/.reserved/.inodes/ID[/NAME…]`: every directory above the inode is checked as a walk by names would. */

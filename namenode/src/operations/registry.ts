@@ -1,5 +1,6 @@
 /** The table of operations. A line here is what makes a method real. */
 import { abandon } from './abandon.ts'
+import { access } from './access.ts'
 import { addBlock } from './add-block.ts'
 import { append } from './append.ts'
 import { chmod } from './chmod.ts'
@@ -62,6 +63,7 @@ const INTERNAL: readonly WriteOperation[] = [noop, reclaim, closeSession, expire
 const READS: readonly ReadOperation[] = [
   open,
   stat,
+  access,
   statfs,
   list,
   readlink,

@@ -53,3 +53,12 @@ t.test('the owner’s bits count for the owner even when the group’s or others
   t.ok(shard.as('team', ['x']).stat('/d/f'), 'a user with a group’s name is not in the group')
   shard.verify()
 })
+
+t.test('an inode path names the inode itself, also when it is a symbolic link', async t => {
+  const { shard, operator } = openShard()
+  const { id } = operator.symlink('/link', '/nowhere')
+  const path = `/.reserved/.inodes/${id}`
+  t.match(operator.stat(path), { id, kind: 3 })
+  t.match(operator.chown(path, 'ada'), { id, owner: 'ada' })
+  shard.verify()
+})
