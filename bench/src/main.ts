@@ -19,6 +19,8 @@ type Everything = Values<readonly OptionRow[]>
 
 const SERVER_CORE = 0
 const CLIENT_CORE = 1
+/** As shells count it: 128 and the number of SIGINT. */
+const EXIT_INTERRUPTED = 130
 /** Where a namenode that is profiled listens for the profiler. */
 const INSPECT_PORT = 9339
 
@@ -56,12 +58,31 @@ export async function runWorkload(
     keep: common.keep,
     transport: common.transport as 'tcp' | 'unix',
   })
+  const forgetSignals = closeOnSignal(cluster)
   try {
     const machine = await describeMachine(cluster.home.path, common.calibration)
     const metrics = await measureOn(cluster, workload, values, tell)
     return { workload: workload.name, options: optionsOf(workload, values), machine, metrics }
   } finally {
+    forgetSignals()
     await cluster.close()
+  }
+}
+
+/** A run that is broken off leaves no servers and no temporary home. */
+function closeOnSignal(cluster: ProcessCluster): () => void {
+  const onSignal = (): void => {
+    cluster.close().then(
+      () => process.exit(EXIT_INTERRUPTED),
+      (error: Error) => {
+        note(`the servers could not be stopped: ${error.message}`)
+        process.exit(EXIT_INTERRUPTED)
+      },
+    )
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
+  return () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal)
   }
 }
 

@@ -44,13 +44,21 @@ export async function fillTree(
 
 /** Removes a tree and its stamp, where they are. */
 export async function removeTree(bench: Bench, base: string): Promise<void> {
+  await forgetTree(bench, base)
+  await removeIfThere(bench, base)
+}
+
+/** Removes the stamp only: the tree is about to change. */
+export async function forgetTree(bench: Bench, base: string): Promise<void> {
+  await removeIfThere(bench, stampPath(base))
+}
+
+async function removeIfThere(bench: Bench, path: string): Promise<void> {
   const rpc = await bench.cluster.operator()
-  for (const path of [stampPath(base), base]) {
-    try {
-      await rpc.call(metadata.remove, { path, recursive: true, only: metadata.REMOVE.any })
-    } catch (error) {
-      if (!isFsError(error, 'NOT_FOUND')) throw error
-    }
+  try {
+    await rpc.call(metadata.remove, { path, recursive: true, only: metadata.REMOVE.any })
+  } catch (error) {
+    if (!isFsError(error, 'NOT_FOUND')) throw error
   }
 }
 

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as metadata from '@hopbine/common/protocol/metadata.ts'
 import { type Metrics, median } from '../report/metrics.ts'
-import { fillTree, treeOf } from './filled-tree.ts'
+import { fillTree, forgetTree, treeOf } from './filled-tree.ts'
 import { Prober } from './prober.ts'
 import { type Bench, defineWorkload } from './workload.ts'
 
@@ -90,6 +90,7 @@ async function stationary(bench: Bench, base: string, size: number, repeat: numb
 /** Removes the tree, and watches other users until the last of its entries is reclaimed. */
 async function removeWatched(bench: Bench, base: string, size: number): Promise<Metrics> {
   const rpc = await bench.cluster.operator()
+  await forgetTree(bench, base)
   const prober = await Prober.start(await bench.cluster.door())
   for (let turn = 0; turn < WARM_UP_CALLS; turn++) await rpc.call(metadata.summary, { path: base })
   prober.take()

@@ -1,0 +1,77 @@
+// test-timeout-seconds: 400 Every workload end to end, with real processes and very little work: it runs,
+// nothing fails, and its metrics are those that docs/bench.md describes.
+import { readFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import { ProcessCluster } from '../cluster/processes.ts'
+import { COMMON_OPTIONS } from '../common-options.ts'
+import { runWorkload } from '../main.ts'
+import { parseOptions } from '../options.ts'
+import type { Report } from '../report/report.ts'
+import { tableLines } from '../report/report.ts'
+import { WORKLOADS } from './table.ts'
+
+const docs = readFileSync(new URL('../../../docs/bench.md', import.meta.url), 'utf8')
+
+async function run(name: string, args: readonly string[]): Promise<Report> {
+  const entry = WORKLOADS[name]
+  if (entry === undefined) throw new Error(`no workload ${name}`)
+  const { workload } = await entry()
+  const rows = [...workload.options, ...COMMON_OPTIONS]
+  const values = parseOptions(rows, ['--calibration', '16', ...args])
+  return runWorkload(workload, values, text => t.comment(text))
+}
+
+function check(t: Test, report: Report): void {
+  t.equal(report.metrics.errors ?? 0, 0, 'no errors')
+  for (const [name, value] of Object.entries(report.metrics)) {
+    t.ok(Number.isFinite(value), `${name} is a number`)
+    // Phases in a shared directory have the names of those in private ones.
+    const plain = name.replace(/\..*$/, '.').replace(/Shared(?=PerSecond$|$)/, '')
+    const documented = docs.includes(`\`${plain}`) || docs.includes(`${plain}\``)
+    t.ok(documented, `${name} is described in docs/bench.md`)
+  }
+  t.ok(tableLines(report).length > 4)
+}
+
+t.test('metadata workloads run on a Hopbine that is there already', async t => {
+  const cluster = await ProcessCluster.open({
+    datanodes: 1,
+    mustOwn: false,
+    keep: false,
+    transport: 'tcp',
+  })
+  const home = ['--home', cluster.home.path]
+  try {
+    const spotify = await run('spotify', [
+      ...[...home, '--files', '640', '--seconds', '1', '--warm-up', '0', '--own-files', '20'],
+      ...['--clients', '2', '--runs', '2', '--keep'],
+    ])
+    check(t, spotify)
+    t.ok((spotify.metrics['operationsByKind.open'] ?? 0) > (spotify.metrics['operationsByKind.stat'] ?? 0))
+    t.ok((spotify.metrics.serverCpuMicrosPerOp ?? 0) > 0, 'the CPU time of the server is seen')
+    check(t, await run('mdtest', [...home, '--files', '200', '--clients', '2', '--in-flight', '8']))
+    check(t, await run('smallfiles', [...home, '--files', '50', '--sizes', '1,64']))
+    check(t, await run('treecost', [...home, '--sizes', '10,200', '--repeat', '10']))
+    check(t, await run('throughput', [...home, '--mebibytes', '4', '--no-cold']))
+    check(t, await run('overwrite', [...home, '--mebibytes', '2', '--overwrites', '100', '--no-cold']))
+    const { files } = await cluster.status()
+    t.equal(files, 641, 'only the tree that was to be kept is left')
+    await t.rejects(run('restart', [...home, '--files', '32']), /stops and starts servers/)
+  } finally {
+    await cluster.close()
+  }
+})
+
+t.test('workloads that stop servers start their own', async t => {
+  check(t, await run('restart', ['--files', '320', '--writes', '100']))
+  check(t, await run('memory', ['--files', '320', '--seconds', '1']))
+})
+
+t.test('nothing acknowledged is lost when servers are killed', async t => {
+  const { metrics } = await run('crash', [
+    ...['--kills', '4', '--datanodes', '2', '--replication', '1', '--pause', '400', '--in-flight', '8'],
+  ])
+  t.equal(metrics.errors, 0)
+  t.ok((metrics.acknowledged ?? 0) > 0)
+  t.ok((metrics.verifiedFiles ?? 0) > 0)
+})
