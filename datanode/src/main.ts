@@ -9,8 +9,8 @@ async function main(): Promise<void> {
   const config = JSON.parse(process.argv[2] ?? '{}') as DatanodeConfig
   const datanode = await startDatanode(config)
   const { address, nodeId, metricsPort } = datanode
-  process.stdout.write(`${JSON.stringify({ address, nodeId, metricsPort })}\n`)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => end(datanode))
+  process.stdout.write(`${JSON.stringify({ address, nodeId, metricsPort })}\n`)
 }
 
 function end(datanode: Datanode): void {

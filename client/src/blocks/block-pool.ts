@@ -122,7 +122,7 @@ export class BlockPool {
   }
 
   #connect(address: DatanodeAddress, handler: ChannelHandler): Promise<BlockChannel> {
-    return BlockChannel.connect(address.host, address.port, handler)
+    return BlockChannel.connect(address, handler)
   }
 
   #lent(node: Node, purpose: Purpose, channel: BlockChannel): Lent {

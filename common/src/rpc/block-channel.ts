@@ -74,39 +74,32 @@ export class BlockChannel {
     const { host, port } = address
     if (hasLocalSocket(host)) {
       const local = await BlockChannel.#open({ path: localSocketName(address) }, handler)
-      if (local.isOpen) return local
+      if (!isFsError(local)) return local
     }
     const channel = await BlockChannel.#open({ host, port }, handler)
-    if (channel.#closed === undefined) return channel
-    const { message } = channel.#closed
-    throw new FsError(
-      'UNAVAILABLE',
-      `cannot connect to ${host}:${port}: ${message}`,
-      {},
-      { cause: channel.#closed },
-    )
+    if (!isFsError(channel)) return channel
+    const message = `cannot connect to ${host}:${port}: ${channel.message}`
+    throw new FsError('UNAVAILABLE', message, {}, { cause: channel })
   }
 
-  /** Resolves when it is connected or has failed; the handler hears nothing of a failure to connect. */
+  /** The channel once it is connected, or why not; of that the handler hears nothing. */
   static #open(
     where: { path: string } | { host: string; port: number },
     handler: ChannelHandler,
-  ): Promise<BlockChannel> {
+  ): Promise<BlockChannel | FsError> {
     return new Promise(resolve => {
-      const channel = new BlockChannel(NOBODY, self =>
+      const refused: ChannelHandler = { frame: () => undefined, landed: () => undefined, closed: resolve }
+      const channel = new BlockChannel(refused, self =>
         connect({ ...where, noDelay: true, onread: self.#onread() }),
       )
       const socket = channel.#socket
       const timer = setTimeout(() => socket.destroy(new Error('connecting took too long')), CONNECT_MS)
-      const settle = (): void => {
+      socket.once('close', () => clearTimeout(timer))
+      socket.once('connect', () => {
         clearTimeout(timer)
-        socket.removeListener('close', settle)
-        socket.removeListener('connect', settle)
         channel.handler = handler
         resolve(channel)
-      }
-      socket.once('close', settle)
-      socket.once('connect', settle)
+      })
     })
   }
 
@@ -348,13 +341,6 @@ export class BlockChannel {
     if (!this.#socket.writableEnded) this.#socket.end()
     this.handler.closed(error)
   }
-}
-
-/** Hears what comes before a channel has its handler, which is nothing but the failure to connect. */
-const NOBODY: ChannelHandler = {
-  frame: () => undefined,
-  landed: () => undefined,
-  closed: () => undefined,
 }
 
 const failureHead: Codec<FsError> = {

@@ -64,7 +64,7 @@ export class ForwardStream implements ChannelHandler {
     stream.#sent = request.offset
     stream.#acknowledged = request.offset
     try {
-      const channel = await BlockChannel.connect(node.host, node.port, stream)
+      const channel = await BlockChannel.connect(node, stream)
       stream.#channel = channel
       channel.limitSilence(SILENCE_MS)
       const answer = await new Promise<ValueOf<typeof ready>>((resolve, reject) => {

@@ -1,6 +1,8 @@
 /** The block port: listens, opens a session for each connection, and ends them all at the end. */
-import { createServer, type Server } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
+import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError, fromNodeError } from '@hopbine/common/base/errors.ts'
+import { hasLocalSocket, localSocketName } from '@hopbine/common/protocol/block.ts'
 import { BlockChannel } from '@hopbine/common/rpc/block-channel.ts'
 import { BlockListing } from './block-listing.ts'
 import { BlockSession } from './block-session.ts'
@@ -15,40 +17,51 @@ export class BlockServer {
   readonly #service: BlockService
   readonly #listing: BlockListing
   readonly #channels = new Set<BlockChannel>()
-  readonly #server: Server
+  readonly #servers: Server[] = []
 
   constructor(service: BlockService) {
     this.#service = service
     this.#listing = new BlockListing(service.store)
-    this.#server = createServer({ pauseOnConnect: true }, socket => {
-      const session = new BlockSession(service, this.#listing, () => this.#left(channel))
-      const channel = BlockChannel.accept(socket, session)
-      session.attach(channel)
-      this.#channels.add(channel)
-      service.counters.connections.set(this.#channels.size)
-      channel.limitSilence(SILENCE_MS)
-      if (this.#channels.size > CONNECTIONS_MAX) {
-        channel.failAndEnd(0, new FsError('BUSY', `the datanode serves ${CONNECTIONS_MAX} connections`))
-      }
-    })
   }
 
-  /** Port 0 takes a free one. Returns the port. */
-  listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', error => reject(fromNodeError(error, `listen on ${host}:${port}`)))
-      this.#server.listen(port, host, () => {
-        const address = this.#server.address()
-        resolve(typeof address === 'object' && address !== null ? address.port : port)
-      })
-    })
+  /**
+   * Listens on TCP, and on loopback also on the local socket that goes with the port. Port 0 takes a free one.
+   * Returns the port. Fails if it is taken.
+   */
+  async listen(nodeId: string, host: string, port: number): Promise<number> {
+    const server = await this.#listen({ host, port })
+    const address = server.address()
+    assert(typeof address === 'object' && address !== null, 'a listening server has an address')
+    if (hasLocalSocket(host)) await this.#listen({ path: localSocketName({ nodeId, port: address.port }) })
+    return address.port
   }
 
   /** Stops listening and ends every connection. */
   async close(): Promise<void> {
-    const ended = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    const ended = this.#servers.map(server => new Promise<void>(resolve => server.close(() => resolve())))
     for (const channel of this.#channels) channel.destroy()
-    await ended
+    await Promise.all(ended)
+  }
+
+  #listen(where: { path: string } | { host: string; port: number }): Promise<Server> {
+    const server = createServer({ pauseOnConnect: true }, socket => this.#accept(socket))
+    this.#servers.push(server)
+    return new Promise((resolve, reject) => {
+      server.once('error', error => reject(fromNodeError(error, 'listen for blocks')))
+      server.listen(where, () => resolve(server))
+    })
+  }
+
+  #accept(socket: Socket): void {
+    const session = new BlockSession(this.#service, this.#listing, () => this.#left(channel))
+    const channel = BlockChannel.accept(socket, session)
+    session.attach(channel)
+    this.#channels.add(channel)
+    this.#service.counters.connections.set(this.#channels.size)
+    channel.limitSilence(SILENCE_MS)
+    if (this.#channels.size > CONNECTIONS_MAX) {
+      channel.failAndEnd(0, new FsError('BUSY', `the datanode serves ${CONNECTIONS_MAX} connections`))
+    }
   }
 
   #left(channel: BlockChannel): void {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { DatanodeAddress } from '@hopbine/common/protocol/types.ts'
 import { ChildService } from '@hopbine/common/testing/child-service.ts'
 import { SmallNamenode } from '@hopbine/common/testing/small-namenode.ts'
 import t from 'tap'
@@ -37,9 +38,8 @@ t.test('kill -9 in the middle of a write loses no synced byte and serves no bad 
   const bytes = randomBytes(24 * MIB)
   for (let round = 0; round < 8; round++) {
     const first = await ChildService.start(MAIN, config)
-    const member = { nodeId: first.nodeId, ...first.address }
-    const block = namenode.locate(100 + round, [member])
-    const writer = await BlockPeer.connect(first.address)
+    const block = namenode.locate(100 + round, [memberOf(first)])
+    const writer = await BlockPeer.connect(memberOf(first))
     await writer.open(block, 0)
     const synced = 1 + round * 777_777
     writer.push(bytes.subarray(0, synced), 300_001)
@@ -50,8 +50,8 @@ t.test('kill -9 in the middle of a write loses no synced byte and serves no bad 
     writer.close()
 
     const second = await ChildService.start(MAIN, config)
-    const again = await BlockPeer.connect(second.address)
-    const moved = namenode.locate(100 + round, [{ nodeId: second.nodeId, ...second.address }])
+    const again = await BlockPeer.connect(memberOf(second))
+    const moved = namenode.locate(100 + round, [memberOf(second)])
     const { length } = await again.open(moved, -1)
     t.ok(length >= synced, `${length} of ${bytes.length} bytes are there, ${synced} were synced`)
     again.push(bytes.subarray(length))
@@ -68,8 +68,8 @@ t.test('a datanode killed again and again in small appends keeps every acknowled
   let acknowledged = 0
   for (let round = 0; round < 6; round++) {
     const datanode = await ChildService.start(MAIN, config)
-    const block = namenode.locate(500, [{ nodeId: datanode.nodeId, ...datanode.address }])
-    const writer = await BlockPeer.connect(datanode.address)
+    const block = namenode.locate(500, [memberOf(datanode)])
+    const writer = await BlockPeer.connect(memberOf(datanode))
     const { length } = await writer.open(block, round === 0 ? 0 : -1)
     t.ok(length >= acknowledged, `${length} bytes are there, ${acknowledged} were acknowledged`)
     t.ok((await readBeside(datanode, block)).equals(bytes.subarray(0, length)))
@@ -107,8 +107,12 @@ t.test('a folder is used by one datanode at a time, and a killed one leaves it f
   t.equal(await third.end(), 0)
 })
 
+function memberOf({ nodeId, address }: ChildService): DatanodeAddress {
+  return { nodeId, ...address }
+}
+
 async function readBeside(datanode: ChildService, block: Parameters<BlockPeer['read']>[0]): Promise<Buffer> {
-  const reader = await BlockPeer.connect(datanode.address)
+  const reader = await BlockPeer.connect(memberOf(datanode))
   const bytes = await reader.read(block)
   reader.close()
   return bytes

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { SmallNamenode } from '@hopbine/common/testing/small-namenode.ts'
 import t from 'tap'
 import { blockPath } from '../store/layout.ts'
+import { BlockPeer } from '../testing/block-peer.ts'
 import { TempDatanode, until } from '../testing/temp-datanode.ts'
 import { startDatanode } from './datanode.ts'
 
@@ -98,8 +99,7 @@ t.test('a full disk refuses new blocks, takes what is open to its end, and says 
   t.teardown(() => full.stop())
   await until(() => temp.namenode.heartbeats.at(-1)?.full === true)
   const member = { nodeId: full.nodeId, ...full.address }
-  const { BlockPeer } = await import('../testing/block-peer.ts')
-  const peer = await BlockPeer.connect(full.address)
+  const peer = await BlockPeer.connect(member)
   await t.rejects(peer.open(temp.namenode.locate(51, [member]), 0), { code: 'NO_SPACE' })
   t.notOk(existsSync(blockPath(temp.dataDir, { blockId: 51, group: 7 }, 'open')))
   const old = temp.namenode.locate(50, [member])

@@ -100,7 +100,7 @@ async function assemble(
   const report = (event: string, fields: Record<string, unknown>): void => log.info({ event, ...fields })
   const service = new BlockService({ store, counters, report })
   const server = new BlockServer(service)
-  const port = await server.listen(config.host, config.port)
+  const port = await server.listen(stamp.nodeId, config.host, config.port)
   stops.push(() => server.close())
   const metrics = await startMetrics(config, service, stops)
   const scrubber = startScrubber(config, service, log)

@@ -18,7 +18,7 @@ import {
   statRequest,
   writeRequest,
 } from '@hopbine/common/protocol/block.ts'
-import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
+import type { DatanodeAddress, LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import { BlockChannel, type ChannelHandler, failureOf } from '@hopbine/common/rpc/block-channel.ts'
 import { chunkCrcs, chunkStart, firstBadChunk } from '@hopbine/common/wire/chunk-crc.ts'
 import { type Codec, nothing, type ValueOf } from '@hopbine/common/wire/codec.ts'
@@ -41,9 +41,9 @@ export class BlockPeer implements ChannelHandler {
   #position = 0
   #tailCrc = 0
 
-  static async connect(address: { host: string; port: number }): Promise<BlockPeer> {
+  static async connect(address: DatanodeAddress): Promise<BlockPeer> {
     const peer = new BlockPeer()
-    peer.channel = await BlockChannel.connect(address.host, address.port, peer)
+    peer.channel = await BlockChannel.connect(address, peer)
     return peer
   }
 

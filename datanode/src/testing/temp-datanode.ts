@@ -65,7 +65,7 @@ export class TempDatanode {
   }
 
   peer(): Promise<BlockPeer> {
-    return BlockPeer.connect(this.datanode.address)
+    return BlockPeer.connect(this.member)
   }
 
   /** A sealed block with these bytes. */
