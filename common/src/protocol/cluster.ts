@@ -155,6 +155,16 @@ export const backupRead = method(
   record({ data: bytes }),
 )
 export const backupEnd = method(75, 'backupEnd', 'session', 1, record({ backupId: text }), nothing)
+/** The right to list the blocks of datanodes, for a minute; datanodes check it. */
+export const adminCapability = method(
+  76,
+  'adminCapability',
+  'session',
+  1,
+  nothing,
+  record({ capability: bytes }),
+)
+
 export const CLUSTER_METHODS: readonly Method<unknown, unknown>[] = [
   registerDatanode,
   heartbeat,
@@ -166,4 +176,5 @@ export const CLUSTER_METHODS: readonly Method<unknown, unknown>[] = [
   backupBegin,
   backupRead,
   backupEnd,
+  adminCapability,
 ]

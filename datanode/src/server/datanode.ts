@@ -4,7 +4,7 @@
  */
 import type { Server } from 'node:http'
 import { assert } from '@hopbine/common/base/assert.ts'
-import { type Logger, makeLogger } from '@hopbine/common/base/log.ts'
+import { type LogFormat, type Logger, makeLogger } from '@hopbine/common/base/log.ts'
 import type { Address } from '@hopbine/common/rpc/connection.ts'
 import { BlockStore } from '../store/block-store.ts'
 import { FolderLock } from '../store/folder-lock.ts'
@@ -31,6 +31,8 @@ export interface DatanodeConfig {
   readonly metricsPort?: number | undefined
   /** Default `info`. */
   readonly logLevel?: string
+  /** Default `json`. */
+  readonly logFormat?: LogFormat
   /** Default `/default`. */
   readonly rack?: string
   /** New blocks are refused while less is free, in bytes. Default 256 MiB. */
@@ -55,6 +57,7 @@ const DEFAULTS = {
   port: 0,
   metricsPort: undefined,
   logLevel: 'info',
+  logFormat: 'json',
   rack: '/default',
   reserveBytes: 256 * 1024 * 1024,
   scrubBytesPerSecond: 8 * 1024 * 1024,
@@ -90,7 +93,7 @@ async function assemble(
   stops: Array<() => Promise<void>>,
   stop: () => Promise<void>,
 ): Promise<Datanode> {
-  const log = makeLogger('datanode', config.logLevel)
+  const log = makeLogger('datanode', config.logLevel, config.logFormat)
   const store = await BlockStore.open({ dataDir: config.dataDir, reserveBytes: config.reserveBytes })
   stops.push(() => store.close())
   const counters = makeCounters(

@@ -13,6 +13,8 @@ import type { DatanodeRow } from '../store/tables/datanode-table.ts'
 
 /** A node silent for so long gets no new blocks and is read from last, in milliseconds. */
 const SILENT_MS = 10_000
+/** Blocks are immutable once sealed and never written anew: they have one generation. */
+const GENERATION = 1
 
 export interface Heartbeat {
   readonly capacityBytes: number
@@ -71,6 +73,11 @@ export class Datanodes {
     return this.#located(blockId, [...live, ...silent], CAPABILITY_MODE.read, principal)
   }
 
+  /** The right to list what datanodes hold. */
+  adminCapability(principal: string): Buffer {
+    return this.#mint(0, CAPABILITY_MODE.admin, principal)
+  }
+
   disk(): { capacityBytes: number; freeBytes: number } {
     let [capacityBytes, freeBytes] = [0, 0]
     for (const { nodeId } of this.#registered()) {
@@ -114,17 +121,24 @@ export class Datanodes {
   }
 
   #located(blockId: number, members: DatanodeRow[], mode: number, principal: string): LocatedBlock {
-    const group = groupOf(blockId)
-    const expirySeconds = this.#clock.wall().seconds + Math.floor(CAPABILITY_MS / 1000)
-    const generation = 1
-    const epoch = this.#epoch()
-    const fields = { blockId, generation, group, mode, principal, expirySeconds, epoch }
     return {
       blockId,
-      generation,
-      group,
+      generation: GENERATION,
+      group: groupOf(blockId),
       members: members.map(({ nodeId, host, port }) => ({ nodeId, host, port })),
-      capability: mintCapability(this.#key, fields),
+      capability: this.#mint(blockId, mode, principal),
     }
+  }
+
+  #mint(blockId: number, mode: number, principal: string): Buffer {
+    return mintCapability(this.#key, {
+      blockId,
+      generation: GENERATION,
+      group: groupOf(blockId),
+      mode,
+      principal,
+      expirySeconds: this.#clock.wall().seconds + Math.floor(CAPABILITY_MS / 1000),
+      epoch: this.#epoch(),
+    })
   }
 }

@@ -8,7 +8,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { realHost } from '@hopbine/common/base/host-real.ts'
-import { makeLogger } from '@hopbine/common/base/log.ts'
+import { type LogFormat, makeLogger } from '@hopbine/common/base/log.ts'
 import { RpcServer } from '@hopbine/common/rpc/server.ts'
 import { realLogDisk } from '../log/log-disk.ts'
 import { SegmentedLog } from '../log/segmented-log.ts'
@@ -39,6 +39,7 @@ export interface NamenodeConfig {
   /** Absent: no metrics; 0: a free port. */
   readonly metricsPort?: number
   readonly logLevel: string
+  readonly logFormat?: LogFormat
   /** SQLite page cache, in KiB. Default 131,072. */
   readonly cacheKiB?: number
   /** Writes are refused while less is free on the disk, in bytes. Default 384 MiB. */
@@ -69,7 +70,7 @@ const DAY_SECONDS = 24 * 3600
 const CHANGE_KEEP_BYTES = 2 * 1024 * 1024 * 1024
 
 export async function startNamenode(config: NamenodeConfig): Promise<Namenode> {
-  const logger = makeLogger('namenode', config.logLevel)
+  const logger = makeLogger('namenode', config.logLevel, config.logFormat)
   const host = realHost()
   const folder = join(config.dataDir, `shard-${ROOT_SHARD}`)
   mkdirSync(folder, { recursive: true })

@@ -1,7 +1,14 @@
 /** Methods that touch only soft state: waiting for changes, heartbeats, leases' liveness, status, backups. */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { CHANGES_PAGE_MAX } from '@hopbine/common/base/limits.ts'
-import { backupBegin, backupEnd, backupRead, heartbeat, status } from '@hopbine/common/protocol/cluster.ts'
+import {
+  adminCapability,
+  backupBegin,
+  backupEnd,
+  backupRead,
+  heartbeat,
+  status,
+} from '@hopbine/common/protocol/cluster.ts'
 import { changes, renewLease } from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
@@ -25,7 +32,7 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
   const row = <Req, Res>(
     method: Method<Req, Res>,
     privileged: boolean,
-    answer: (request: Req, connection: ServerConnection) => Res | Promise<Res>,
+    answer: (request: Req, connection: ServerConnection, header: RequestHeader) => Res | Promise<Res>,
   ): SessionMethod => ({ method, privileged, answer: answer as SessionMethod['answer'] })
   const rows = [
     row(renewLease, false, (_request, connection) => {
@@ -42,6 +49,9 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
       }
     }),
     row(status, true, () => statusReport(parts, startedMs)),
+    row(adminCapability, true, (_request, _connection, header) => ({
+      capability: parts.datanodes.adminCapability(header.principal.user),
+    })),
     row(backupBegin, true, () => parts.backups.begin()),
     row(backupRead, true, async ({ backupId, offset, length }) => ({
       data: await parts.backups.read(backupId, offset, length),
