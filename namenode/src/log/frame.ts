@@ -37,9 +37,8 @@ export function encodeSegmentHeader(firstIndex: number): { bytes: Buffer; header
   return { bytes, header: { firstIndex, salt } }
 }
 
-/** The header, 'empty' for a segment that was prepared and never used, or undefined for anything else. */
-export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | 'empty' | undefined {
-  if (bytes.every(byte => byte === 0)) return 'empty'
+/** The header, or undefined for anything else. */
+export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   if (!bytes.subarray(0, 8).equals(SEGMENT_MAGIC) || bytes.readUInt32LE(8) !== SEGMENT_VERSION)
     return undefined
   if (bytes.readUInt32LE(12) !== crc32c(bytes.subarray(16))) return undefined

@@ -172,15 +172,14 @@ export class SegmentedLog {
     const file = this.#disk.open(name)
     const bytes = readAll(file)
     const header = decodeSegmentHeader(bytes.subarray(0, SEGMENT_HEADER_BYTES))
-    if (header === 'empty') {
-      // Renamed, but its header never reached the disk: nothing was ever written into it.
-      file.close()
-      return this.#disk.remove(name)
-    }
+    // It was durable before the segment got its name, so without one something was lost.
     if (header === undefined) throw damaged(name, 0, this.#lastIndex)
     if (this.#segments.length === 0) this.#lastIndex = header.firstIndex - 1
     const segment: Segment = { name, file, header, end: SEGMENT_HEADER_BYTES }
-    if (header.firstIndex !== this.#lastIndex + 1) throw damaged(name, 0, this.#lastIndex)
+    const last = this.#segments.at(-1)
+    if (last !== undefined && header.firstIndex !== this.#lastIndex + 1) {
+      throw damaged(last.name, last.end, this.#lastIndex)
+    }
     this.#segments.push(segment)
     this.#scan(segment, bytes)
   }

@@ -49,7 +49,13 @@ export class SingleVoter implements Consensus {
     const { writer } = batch
     const start = writer.position
     writer.u32(0)
-    encode(writer)
+    try {
+      encode(writer)
+    } catch (error) {
+      writer.rewind(start)
+      if (batch.entries === 0) this.#batches.pop()
+      throw error
+    }
     writer.patchU32(start, writer.position - start - 4)
     batch.entries += 1
     this.#plan()
