@@ -140,11 +140,12 @@ export interface RequestBodies {
 
 export type RequestName = keyof RequestBodies
 
+/** A request of one operation. */
+export interface RequestOf<Name extends RequestName> {
+  readonly header: RequestHeader
+  readonly name: Name
+  readonly body: RequestBodies[Name]
+}
+
 /** A request of any kind: `name` tells which body it has. */
-export type Request = {
-  [Name in RequestName]: {
-    readonly header: RequestHeader
-    readonly name: Name
-    readonly body: RequestBodies[Name]
-  }
-}[RequestName]
+export type Request = { [Name in RequestName]: RequestOf<Name> }[RequestName]

@@ -1,0 +1,132 @@
+/** Operations on attributes: reading and setting them, and the room of the filesystem. */
+import { NAME_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import { access, chmod, chown, stat, statfs, truncate, utimes } from '@hopbine/common/protocol/metadata.ts'
+import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
+import { SETATTR } from '../protocol/constants.ts'
+import { encodeAttributes, encodeRoom } from '../protocol/encode.ts'
+import type { KernelTime, RequestOf } from '../protocol/request.ts'
+import type { Reply } from '../session/session.ts'
+import { now } from './attributes.ts'
+import type { MountContext } from './mount-context.ts'
+import type { OpenFile } from './open-file.ts'
+import { reply } from './reply.ts'
+
+const MODE_BITS = 0o7777
+const SET_UID = 0o4000
+const SET_GID = 0o2000
+const GROUP_EXECUTE = 0o010
+const WRITE = 2
+/** Unit in which statfs counts room, in bytes. */
+const ROOM_BLOCK_BYTES = 4096
+
+/** The kernel has checked the path; attributes are no secret of those who hold a handle. */
+export async function getAttributes(context: MountContext, { header }: RequestOf<'getattr'>): Promise<Reply> {
+  return attributesReply(context, header.unique, await currentStatus(context, header.nodeId))
+}
+
+export async function setAttributes(context: MountContext, request: RequestOf<'setattr'>): Promise<Reply> {
+  const { header, body } = request
+  const { valid } = body
+  const file = context.parts.nodes.find(context.parts.nodes.inodeOf(header.nodeId))?.open
+  // An orphan belongs to this mount alone, and the kernel has asked who owns it.
+  const caller = file?.isOrphan === true ? context.parts.rpc : context.as(header)
+  const path = context.path(header.nodeId)
+  let status: WireStatus | undefined
+  if (valid & SETATTR.size) status = await resize(context, request, caller, file)
+  if (valid & (SETATTR.uid | SETATTR.gid)) {
+    const { identity } = context.parts
+    const owner = valid & SETATTR.uid ? identity.userName(body.uid) : undefined
+    const group = valid & SETATTR.gid ? identity.groupName(body.gid) : undefined
+    status = (await caller.call(chown, { path, owner, group })).status
+    status = (await withoutPrivileges(context, path, status)) ?? status
+  } else if (valid & SETATTR.killPrivileges) {
+    status =
+      (await withoutPrivileges(context, path, status ?? (await currentStatus(context, header.nodeId)))) ??
+      status
+  }
+  if (valid & SETATTR.mode) {
+    status = (await caller.call(chmod, { path, mode: body.mode & MODE_BITS })).status
+  }
+  const times = timesOf(valid, body)
+  if (times !== undefined) {
+    // What is written and not saved yet would move the time again when it is.
+    if (times.mtime !== undefined) await file?.sync()
+    status = (await caller.call(utimes, { path, ...times })).status
+  }
+  status ??= await currentStatus(context, header.nodeId)
+  if (file !== undefined) file.mode = status.mode
+  return attributesReply(context, header.unique, status)
+}
+
+/** Clears the set-uid bit, and the set-gid bit of a file that its group may execute: undefined if there is none. */
+export async function withoutPrivileges(
+  context: MountContext,
+  path: string,
+  { mode, kind }: { readonly mode: number; readonly kind: number },
+): Promise<WireStatus | undefined> {
+  const kept = modeWithoutPrivileges(mode)
+  if (kept === mode || kind === KIND.directory) return undefined
+  const { status } = await context.parts.rpc.call(chmod, { path, mode: kept })
+  return status
+}
+
+export function modeWithoutPrivileges(mode: number): number {
+  const group = mode & GROUP_EXECUTE ? SET_GID : 0
+  return mode & ~(SET_UID | group)
+}
+
+export async function room(context: MountContext, { header }: RequestOf<'statfs'>): Promise<Reply> {
+  const found = await context.parts.rpc.call(statfs, { path: context.path(header.nodeId) })
+  return reply(
+    encodeRoom(header.unique, {
+      blocks: Math.floor(found.capacityBytes / ROOM_BLOCK_BYTES),
+      blocksFree: Math.floor(found.freeBytes / ROOM_BLOCK_BYTES),
+      files: found.names + found.namesFree,
+      filesFree: found.namesFree,
+      blockSize: ROOM_BLOCK_BYTES,
+      nameBytesMax: NAME_BYTES_MAX,
+    }),
+  )
+}
+
+async function resize(
+  context: MountContext,
+  { header, body }: RequestOf<'setattr'>,
+  caller: RpcCaller,
+  file: OpenFile | undefined,
+): Promise<WireStatus | undefined> {
+  const path = context.path(header.nodeId)
+  if (file === undefined) {
+    const { status } = await caller.call(truncate, { path, size: body.size })
+    return status
+  }
+  // Through a handle the right was proven at its open.
+  if ((body.valid & SETATTR.handle) === 0) await caller.call(access, { path, wanted: WRITE })
+  await file.truncate(body.size)
+  return undefined
+}
+
+function timesOf(
+  valid: number,
+  body: { readonly atime: KernelTime; readonly mtime: KernelTime },
+): { atime?: KernelTime; mtime?: KernelTime } | undefined {
+  const pick = (given: number, isNow: number, time: KernelTime): KernelTime | undefined => {
+    if (valid & isNow) return now()
+    return valid & given ? time : undefined
+  }
+  const atime = pick(SETATTR.atime, SETATTR.atimeNow, body.atime)
+  const mtime = pick(SETATTR.mtime, SETATTR.mtimeNow, body.mtime)
+  if (atime === undefined && mtime === undefined) return undefined
+  return { ...(atime === undefined ? {} : { atime }), ...(mtime === undefined ? {} : { mtime }) }
+}
+
+async function currentStatus(context: MountContext, nodeId: number): Promise<WireStatus> {
+  const { status } = await context.parts.rpc.call(stat, { path: context.path(nodeId), followLast: false })
+  return status
+}
+
+function attributesReply(context: MountContext, unique: number, status: WireStatus): Reply {
+  const { lifetimes } = context.parts
+  return reply(encodeAttributes(unique, context.attributes(status), lifetimes.attributesMs))
+}

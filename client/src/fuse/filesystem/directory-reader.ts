@@ -1,0 +1,87 @@
+/**
+ * Reads a directory for one handle, page by page in byte order of names. A cookie is the place of an entry in the order
+ * in which this handle met them, so it stays what it is while entries come and go: going on behind a cookie means behind
+ * that name. Two pages are kept; a cookie of an older page is found again by the name before that page.
+ */
+import { LIST_PAGE_MAX } from '@hopbine/common/base/limits.ts'
+import { list_ } from '@hopbine/common/protocol/metadata.ts'
+import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
+
+/** Cookies 1 and 2 stand behind `.` and `..`; entries follow. */
+export const DOTS = 2
+
+export interface DirectoryEntry {
+  readonly status: WireStatus
+  /** Where reading goes on behind it. */
+  readonly cookie: number
+}
+
+interface Page {
+  /** Cookie before its first entry. */
+  readonly start: number
+  readonly entries: readonly WireStatus[]
+  readonly isLast: boolean
+}
+
+/** Where a page starts: its cookie, and the name before its first entry. */
+interface Start {
+  readonly cookie: number
+  readonly after: string
+}
+
+export class DirectoryReader {
+  readonly inodeId: number
+  readonly #path: string
+  readonly #rpc: RpcCaller
+  readonly #pageMax: number
+  /** Where each page met so far starts: its cookie and the name before it. In order. */
+  #starts: Start[] = [{ cookie: DOTS, after: '' }]
+  #pages: Page[] = []
+
+  constructor(rpc: RpcCaller, inodeId: number, path: string, pageMax = LIST_PAGE_MAX) {
+    this.#rpc = rpc
+    this.inodeId = inodeId
+    this.#path = path
+    this.#pageMax = pageMax
+  }
+
+  /** Starts anew, as rewinddir(3) asks. */
+  rewind(): void {
+    this.#starts = [{ cookie: DOTS, after: '' }]
+    this.#pages = []
+  }
+
+  /** The next entries behind a cookie of this handle; none at the end. */
+  async after(cookie: number): Promise<DirectoryEntry[]> {
+    const at = Math.max(cookie, DOTS)
+    const page = await this.#pageWith(at)
+    return page.entries.slice(at - page.start).map((status, index) => ({ status, cookie: at + index + 1 }))
+  }
+
+  /**
+   * The page with an entry behind the cookie, or the last page. Where a page ends, its next one starts at the cookie asked
+   * for: the same as its end, unless entries went away since it was read before.
+   */
+  async #pageWith(cookie: number): Promise<Page> {
+    const kept = this.#pages.find(page => holds(page, cookie))
+    if (kept !== undefined) return kept
+    for (;;) {
+      const index = this.#starts.findLastIndex(known => known.cookie <= cookie)
+      const start = this.#starts[index] as Start
+      const request = { path: this.#path, after: start.after, max: this.#pageMax }
+      const { entries, more } = await this.#rpc.call(list_, request)
+      const page = { start: start.cookie, entries, isLast: !more }
+      const last = entries.at(-1)
+      if (holds(page, cookie) || last === undefined) {
+        this.#pages = [...this.#pages.slice(-1), page]
+        return page
+      }
+      this.#starts.splice(index + 1, 0, { cookie, after: last.name })
+    }
+  }
+}
+
+function holds(page: Page, cookie: number): boolean {
+  return page.start <= cookie && (cookie < page.start + page.entries.length || page.isLast)
+}

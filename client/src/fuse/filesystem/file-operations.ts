@@ -1,0 +1,225 @@
+/** Operations on open files: opening, reading, writing, saving and closing. */
+import { isFsError } from '@hopbine/common/base/errors.ts'
+import { access, create, IF_EXISTS, stat } from '@hopbine/common/protocol/metadata.ts'
+import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import { FileMap } from '../../fs/file-map.ts'
+import { LeasedFile } from '../../fs/leased-file.ts'
+import { OPEN_FLAG, OPEN_KILL_PRIVILEGES, WRITE_FLAG } from '../protocol/constants.ts'
+import { type Entry, encodeCreate, encodeDataHeader, encodeOpen, encodeSize } from '../protocol/encode.ts'
+import type { RequestHeader, RequestOf } from '../protocol/request.ts'
+import { PosixError } from '../session/errno.ts'
+import type { Reply } from '../session/session.ts'
+import { modeWithoutPrivileges, withoutPrivileges } from './attribute-operations.ts'
+import type { FileHandleRow } from './handle-table.ts'
+import type { MountContext } from './mount-context.ts'
+import { OpenFile } from './open-file.ts'
+import { done, reply } from './reply.ts'
+
+/** Bits of open(2)'s flags in Linux's numbers. */
+const O_ACCESS_MODE = 3
+const O_RDONLY = 0
+const O_RDWR = 2
+const O_EXCL = 0o200
+const O_TRUNC = 0o1000
+const O_DIRECT = 0o40000
+/** The kernel's own: the file is opened to be executed. */
+const FOR_EXECUTION = 0o40
+
+const READ = 4
+const WRITE = 2
+const EXECUTE = 1
+const MODE_BITS = 0o7777
+
+export async function openFile(context: MountContext, { header, body }: RequestOf<'open'>): Promise<Reply> {
+  const { flags } = body
+  const isWritable = (flags & O_ACCESS_MODE) !== O_RDONLY
+  const path = context.path(header.nodeId)
+  const { status, map } = await proveAccess(context, header, path, flags)
+  if (status.kind !== KIND.file) throw new PosixError('ENXIO', 'only files are opened through the mount')
+  const row = takeHandle(context, status, isWritable)
+  try {
+    if (map !== undefined && !row.file.hasWriter) row.file.useMap(map)
+    if (body.openFlags & OPEN_KILL_PRIVILEGES) await withoutPrivileges(context, path, status)
+    if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
+    const handle = context.parts.handles.add(row)
+    const message = encodeOpen(header.unique, handle, cacheFlags(context, status, flags))
+    return { parts: [message], undo: () => void dropHandle(context, handle) }
+  } catch (error) {
+    await letGo(context, row)
+    throw error
+  }
+}
+
+export async function createFile(
+  context: MountContext,
+  { header, body }: RequestOf<'create'>,
+): Promise<Reply> {
+  const path = context.child(header.nodeId, body.name)
+  const isWritable = (body.flags & O_ACCESS_MODE) !== O_RDONLY
+  const request = {
+    path,
+    mode: body.mode & MODE_BITS,
+    ifExists: IF_EXISTS.fail,
+    createParents: false,
+    replication: 0,
+    blockSize: 0,
+  }
+  try {
+    if (isWritable) {
+      const lease = await LeasedFile.create(context.provenBy(header), request, {})
+      return created(context, header, lease.status, body.flags, lease)
+    }
+    const inline = new Uint8Array(0)
+    const { status } = await context.as(header).call(create, { ...request, inline })
+    return created(context, header, status, body.flags)
+  } catch (error) {
+    if (!isFsError(error, 'ALREADY_EXISTS') || body.flags & O_EXCL) throw error
+    return openExisting(context, header, path, body.flags)
+  }
+}
+
+async function created(
+  context: MountContext,
+  header: RequestHeader,
+  status: WireStatus,
+  flags: number,
+  lease?: LeasedFile,
+): Promise<Reply> {
+  const row = takeHandle(context, status, lease !== undefined)
+  try {
+    if (lease !== undefined) await row.file.adopt(lease)
+  } catch (error) {
+    await letGo(context, row)
+    throw error
+  }
+  return createReply(context, header, context.entry(status), row, flags & O_DIRECT ? OPEN_FLAG.directIo : 0)
+}
+
+/** Someone made the name between the kernel's look and ours: it is opened, as open(2) without O_EXCL does. */
+async function openExisting(
+  context: MountContext,
+  header: RequestHeader,
+  path: string,
+  flags: number,
+): Promise<Reply> {
+  const { status } = await context.as(header).call(stat, { path, followLast: false })
+  if (status.kind === KIND.symlink) throw new PosixError('ESTALE', 'the kernel looks again')
+  const proven = await proveAccess(context, header, path, flags)
+  const row = takeHandle(context, proven.status, (flags & O_ACCESS_MODE) !== O_RDONLY)
+  if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
+  return createReply(context, header, context.entry(proven.status), row, 0)
+}
+
+function createReply(
+  context: MountContext,
+  header: RequestHeader,
+  entry: Entry,
+  row: FileHandleRow,
+  openFlags: number,
+): Reply {
+  const handle = context.parts.handles.add(row)
+  return {
+    parts: [encodeCreate(header.unique, entry, handle, openFlags)],
+    undo: () => {
+      context.forgetEntry(entry)
+      void dropHandle(context, handle)
+    },
+  }
+}
+
+export async function readFile(context: MountContext, { header, body }: RequestOf<'read'>): Promise<Reply> {
+  const { file } = context.parts.handles.file(body.handle)
+  const target = Buffer.allocUnsafe(body.size)
+  const length = await file.read(target, body.offset)
+  return { parts: [encodeDataHeader(header.unique, length), target.subarray(0, length)] }
+}
+
+export async function writeFile(context: MountContext, { header, body }: RequestOf<'write'>): Promise<Reply> {
+  const { file } = context.parts.handles.file(body.handle)
+  // The message's memory is used again as soon as this function waits.
+  const data = Buffer.from(body.data)
+  if (body.writeFlags & WRITE_FLAG.killPrivileges && file.mode !== modeWithoutPrivileges(file.mode)) {
+    const changed = await withoutPrivileges(context, context.path(header.nodeId), {
+      mode: file.mode,
+      kind: KIND.file,
+    })
+    file.mode = changed?.mode ?? file.mode
+  }
+  await file.write(data, body.offset)
+  return reply(encodeSize(header.unique, data.length))
+}
+
+export async function flushFile(context: MountContext, { header, body }: RequestOf<'flush'>): Promise<Reply> {
+  const { file, isWritable } = context.parts.handles.file(body.handle)
+  await file.flush(isWritable)
+  return done(header)
+}
+
+export async function syncFile(context: MountContext, { header, body }: RequestOf<'fsync'>): Promise<Reply> {
+  await context.parts.handles.file(body.handle).file.sync()
+  return done(header)
+}
+
+export async function releaseFile(
+  context: MountContext,
+  { header, body }: RequestOf<'release'>,
+): Promise<Reply> {
+  await dropHandle(context, body.handle)
+  return done(header)
+}
+
+/** Who may do what the flags ask for; for reading it brings along where the content is. */
+async function proveAccess(
+  context: MountContext,
+  header: RequestHeader,
+  path: string,
+  flags: number,
+): Promise<{ status: WireStatus; map: FileMap | undefined }> {
+  const mode = flags & O_ACCESS_MODE
+  if (mode === O_RDONLY && (flags & FOR_EXECUTION) === 0) {
+    const map = await FileMap.open(context.provenBy(header), path, 0, {})
+    return { status: map.status, map }
+  }
+  const wanted = flags & FOR_EXECUTION ? EXECUTE : mode === O_RDWR ? READ | WRITE : WRITE
+  const { status } = await context.as(header).call(access, { path, wanted })
+  return { status, map: undefined }
+}
+
+function takeHandle(context: MountContext, status: WireStatus, isWritable: boolean): FileHandleRow {
+  const { nodes, session } = context.parts
+  let file = nodes.node(status.id).open
+  if (file === undefined) {
+    file = new OpenFile(session, status)
+    nodes.setOpen(status.id, file)
+  }
+  file.addHandle(isWritable)
+  return { kind: 'file', file, isWritable }
+}
+
+/** Pages that the kernel holds stay good while the content is what it was when they were read. */
+function cacheFlags(context: MountContext, status: WireStatus, flags: number): number {
+  if (flags & O_DIRECT) return OPEN_FLAG.directIo
+  const node = context.parts.nodes.node(status.id)
+  const version = `${status.mtime}.${status.mtimeNs} ${status.size}`
+  const isSame = node.pages === version || node.open?.hasWriter === true
+  node.pages = version
+  return isSame ? OPEN_FLAG.keepCache : 0
+}
+
+async function dropHandle(context: MountContext, handle: number): Promise<void> {
+  const row = context.parts.handles.file(handle)
+  context.parts.handles.remove(handle)
+  await letGo(context, row)
+}
+
+/** A failure now can be told to nobody: close(2) had its answer at FLUSH. It is counted, and logged by the mount. */
+async function letGo(context: MountContext, { file, isWritable }: FileHandleRow): Promise<void> {
+  const { nodes } = context.parts
+  try {
+    await file.release(isWritable)
+  } catch (error) {
+    context.tellLateFailure(file.inodeId, error)
+  } finally {
+    if (file.handles === 0 && nodes.find(file.inodeId)?.open === file) nodes.setClosed(file.inodeId)
+  }
+}

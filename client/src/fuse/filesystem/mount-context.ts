@@ -1,0 +1,99 @@
+/** What the operations of one mount share. It wires and counts; the operations decide. */
+import type { Logger } from '@hopbine/common/base/log.ts'
+import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import type { RpcCaller, RpcClient } from '@hopbine/common/rpc/client.ts'
+import { inodePath } from '../../fs/paths.ts'
+import type { Session } from '../../fs/session.ts'
+import { ROOT_NODE } from '../protocol/constants.ts'
+import type { Attributes, Entry, Lifetimes } from '../protocol/encode.ts'
+import type { RequestHeader } from '../protocol/request.ts'
+import type { Counters } from '../session/counters.ts'
+import { attributesOf } from './attributes.ts'
+import type { HandleTable } from './handle-table.ts'
+import type { Identity } from './identity.ts'
+import type { NodeTable } from './node-table.ts'
+
+export interface MountParts {
+  /** The mount's own session: reads and writes of what was opened with right. */
+  readonly session: Session
+  readonly rpc: RpcClient
+  readonly logger: Logger
+  readonly nodes: NodeTable
+  readonly handles: HandleTable
+  readonly identity: Identity
+  readonly lifetimes: Lifetimes
+  readonly rootInode: number
+  /** The connection may speak for everybody; otherwise all act as its own principal. */
+  readonly isOperator: boolean
+}
+
+export class MountContext {
+  readonly parts: MountParts
+  /** Set once the session with the kernel stands. */
+  counters: Counters | undefined
+
+  constructor(parts: MountParts) {
+    this.parts = parts
+  }
+
+  /** The caller's own voice at the namenode. Root is the operator, as on a local disk. */
+  as(header: RequestHeader): RpcCaller {
+    const { rpc, isOperator, identity } = this.parts
+    return !isOperator || header.uid === 0 ? rpc : rpc.as(identity.speakerOf(header))
+  }
+
+  /** A session whose first call proves the caller's right; what follows belongs to the open file. */
+  provenBy(header: RequestHeader): Session {
+    const { session } = this.parts
+    const caller = this.as(header)
+    let isProven = false
+    const rpc: RpcCaller = {
+      call: (method, request, options) => {
+        const who = isProven ? session.rpc : caller
+        isProven = true
+        return who.call(method, request, options)
+      },
+    }
+    return { ...session, rpc }
+  }
+
+  path(nodeId: number): string {
+    return inodePath(this.parts.nodes.inodeOf(nodeId))
+  }
+
+  child(nodeId: number, name: string): string {
+    return `${inodePath(this.parts.nodes.inodeOf(nodeId))}/${name}`
+  }
+
+  attributes(status: WireStatus): Attributes {
+    const { nodes, identity } = this.parts
+    return attributesOf(status, status.id, identity, nodes.find(status.id)?.open?.overlay)
+  }
+
+  /** Saves what every open file has written. Throws the first failure after all were tried. */
+  async syncAll(): Promise<void> {
+    const results = await Promise.allSettled([...this.parts.nodes.openFiles()].map(file => file.sync()))
+    const failed = results.find(result => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  /** Nobody waits for this answer any more. */
+  tellLateFailure(inodeId: number, error: unknown): void {
+    if (this.counters !== undefined) this.counters.lateFailures += 1
+    const { message } = error as Error
+    this.parts.logger.error({ inodeId, message }, 'a file could not be saved after its close')
+  }
+
+  /** An entry for the kernel, which from now on remembers the node. */
+  entry(status: WireStatus): Entry {
+    const { nodes, lifetimes } = this.parts
+    nodes.remember(status.id)
+    return { nodeId: nodes.nodeIdOf(status.id), attributes: this.attributes(status), lifetimes }
+  }
+
+  /** The kernel did not take an entry. */
+  forgetEntry(entry: Entry): void {
+    const { nodes } = this.parts
+    if (entry.nodeId !== ROOT_NODE) nodes.forget(nodes.inodeOf(entry.nodeId), 1)
+  }
+}

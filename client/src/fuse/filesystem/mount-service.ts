@@ -1,0 +1,58 @@
+/** The table of operations that a mount serves. An operation without a line is answered ENOSYS, once. */
+import type { ForgetOne, Request, RequestName, RequestOf } from '../protocol/request.ts'
+import type { FuseService, Reply } from '../session/session.ts'
+import * as attributes from './attribute-operations.ts'
+import * as directories from './directory-operations.ts'
+import * as files from './file-operations.ts'
+import type { MountContext } from './mount-context.ts'
+import * as names from './name-operations.ts'
+
+type Operation<Name extends RequestName> = (
+  context: MountContext,
+  request: RequestOf<Name>,
+) => Reply | Promise<Reply>
+
+const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
+  lookup: names.lookup,
+  getattr: attributes.getAttributes,
+  setattr: attributes.setAttributes,
+  readlink: names.readLink,
+  symlink: names.makeLink,
+  mknod: names.makeNode,
+  mkdir: names.makeDirectory,
+  unlink: names.unlink,
+  rmdir: names.removeDirectory,
+  rename: names.move,
+  rename2: names.move,
+  open: files.openFile,
+  create: files.createFile,
+  read: files.readFile,
+  write: files.writeFile,
+  flush: files.flushFile,
+  fsync: files.syncFile,
+  release: files.releaseFile,
+  statfs: attributes.room,
+  opendir: directories.openDirectory,
+  readdir: directories.readDirectory,
+  readdirplus: directories.readDirectoryPlus,
+  releasedir: directories.releaseDirectory,
+  fsyncdir: directories.syncDirectory,
+}
+
+export class MountService implements FuseService {
+  readonly #context: MountContext
+
+  constructor(context: MountContext) {
+    this.#context = context
+  }
+
+  serve(request: Request): Reply | Promise<Reply> | undefined {
+    const operation = OPERATIONS[request.name] as Operation<RequestName> | undefined
+    return operation?.(this.#context, request)
+  }
+
+  forget(forgotten: readonly ForgetOne[]): void {
+    const { nodes } = this.#context.parts
+    for (const { nodeId, lookups } of forgotten) nodes.forget(nodes.inodeOf(nodeId), lookups)
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * One inode that is open in this mount, shared by all its handles: one writer with the file's lease while there is
+ * something to write, else one map for reading. All handles see each other's writes at once. Who may open it was decided
+ * before; what happens here is done in the name of the mount.
+ */
+import { assert } from '@hopbine/common/base/assert.ts'
+import { isFsError } from '@hopbine/common/base/errors.ts'
+import { truncate } from '@hopbine/common/protocol/metadata.ts'
+import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import { FileMap } from '../../fs/file-map.ts'
+import { LeasedFile } from '../../fs/leased-file.ts'
+import { inodePath } from '../../fs/paths.ts'
+import { RandomWriter } from '../../fs/random-writer.ts'
+import { readInto } from '../../fs/read-range.ts'
+import { Serial } from '../../fs/serial.ts'
+import type { Session } from '../../fs/session.ts'
+import type { KernelTime } from '../protocol/request.ts'
+import { now, type Overlay } from './attributes.ts'
+
+/** Codes of a file that was removed, so that there is nothing left to save into. */
+const GONE_CODES = ['LEASE_LOST', 'STALE', 'NOT_FOUND'] as const
+
+export class OpenFile {
+  readonly inodeId: number
+  /** Permission bits as known last, for clearing set-uid bits at the first write. */
+  mode: number
+  /** The last name is gone; the server keeps the inode until it is released. */
+  isOrphan = false
+  readonly #session: Session
+  /** Opens and closes of the writer, one after the other. */
+  readonly #turns = new Serial()
+  #handles = 0
+  #writableHandles = 0
+  #writer: RandomWriter | undefined
+  /** While the writer is being closed: nothing may be written into it any more. */
+  #closing: Promise<void> | undefined
+  #map: FileMap | undefined
+  #changed: KernelTime | undefined
+
+  constructor(session: Session, status: WireStatus) {
+    this.#session = session
+    this.inodeId = status.id
+    this.mode = status.mode
+  }
+
+  get handles(): number {
+    return this.#handles
+  }
+
+  get hasWriter(): boolean {
+    return this.#writer !== undefined
+  }
+
+  get overlay(): Overlay | undefined {
+    const writer = this.#writer
+    return writer === undefined ? undefined : { size: writer.size, changed: this.#changed }
+  }
+
+  addHandle(isWritable: boolean): void {
+    this.#handles += 1
+    if (isWritable) this.#writableHandles += 1
+  }
+
+  /** Takes over a file that was just made and is leased. */
+  async adopt(lease: LeasedFile): Promise<void> {
+    await this.#turns.run(async () => {
+      this.#writer = await RandomWriter.open(this.#session, lease, {})
+    })
+  }
+
+  /** Takes over where the content is, fresh from an open. */
+  useMap(map: FileMap): void {
+    this.#map = map
+  }
+
+  /** Fills `target`; returns how many bytes there were before the end. */
+  async read(target: Buffer, position: number): Promise<number> {
+    const writer = this.#writer
+    if (writer !== undefined) return writer.read(target, position, {})
+    this.#map ??= await FileMap.open(this.#session, inodePath(this.inodeId), position, {})
+    const source = { session: this.#session, map: this.#map }
+    const found = await readInto(source, target, position, {})
+    if (found === target.length) return found
+    // The end as it was: another client may have written more since.
+    await source.map.refresh({})
+    return found + (await readInto(source, target.subarray(found), position + found, {}))
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    const writer = await this.#writable()
+    await writer.write(bytes, position, {})
+    this.#changed = now()
+  }
+
+  async truncate(size: number, how: 'through-writer' | 'at-once' = 'at-once'): Promise<void> {
+    if (this.#writer === undefined && how === 'at-once') {
+      await this.#session.rpc.call(truncate, { path: inodePath(this.inodeId), size })
+      this.#map = undefined
+      return
+    }
+    const writer = await this.#writable()
+    await writer.truncate(size, {})
+    this.#changed = now()
+  }
+
+  /** Resolves when everything written is durable and visible to others. */
+  async sync(): Promise<void> {
+    await this.#closing
+    await this.#writer?.sync()
+    this.#changed = undefined
+  }
+
+  /** A descriptor was closed: the same, and the lease goes back unless others may still write. */
+  async flush(isWritable: boolean): Promise<void> {
+    if (this.#writer === undefined) return
+    if (isWritable && this.#writableHandles <= 1) await this.#closeWriter()
+    else await this.sync()
+  }
+
+  /** A handle is gone. True when it was the last one. */
+  async release(isWritable: boolean): Promise<boolean> {
+    this.#handles -= 1
+    if (isWritable) this.#writableHandles -= 1
+    assert(this.#handles >= 0 && this.#writableHandles >= 0, 'more releases than opens')
+    try {
+      if (this.#writableHandles === 0) await this.#closeWriter()
+    } finally {
+      if (this.#handles === 0) this.#map = undefined
+    }
+    return this.#handles === 0
+  }
+
+  /** The writer, opened if there is none, and not about to be closed. */
+  async #writable(): Promise<RandomWriter> {
+    for (;;) {
+      if (this.#closing !== undefined) await this.#closing
+      else if (this.#writer !== undefined) return this.#writer
+      else await this.#turns.run(() => this.#openWriter())
+    }
+  }
+
+  async #openWriter(): Promise<void> {
+    if (this.#writer !== undefined) return
+    const lease = await LeasedFile.append(this.#session, inodePath(this.inodeId), {})
+    this.#writer = await RandomWriter.open(this.#session, lease, {})
+  }
+
+  async #closeWriter(): Promise<void> {
+    await this.#turns.run(async () => {
+      const writer = this.#writer
+      if (writer === undefined) return
+      let done: (() => void) | undefined
+      this.#closing = new Promise(resolve => {
+        done = resolve
+      })
+      try {
+        await this.#close(writer)
+      } finally {
+        this.#closing = undefined
+        done?.()
+      }
+    })
+  }
+
+  /** After a failure the writer stays, so that a later sync or close may try again. */
+  async #close(writer: RandomWriter): Promise<void> {
+    try {
+      await writer.close()
+    } catch (error) {
+      const isGone = this.#handles === 0 && GONE_CODES.some(code => isFsError(error, code))
+      if (!isGone) throw error
+      await writer.abort()
+    }
+    this.#writer = undefined
+    this.#map = undefined
+    this.#changed = undefined
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * One mount from its beginning to its end: connects, mounts, serves the kernel, and unmounts. It handles no signals and
+ * prints nothing; the command does.
+ */
+
+import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
+import type { Logger } from '@hopbine/common/base/log.ts'
+import { stat } from '@hopbine/common/protocol/metadata.ts'
+import { KIND } from '@hopbine/common/protocol/types.ts'
+import { BlockPool } from '../blocks/block-pool.ts'
+import { connectSession } from '../fs/find-server.ts'
+import { LeaseRenewer } from '../fs/lease-renewer.ts'
+import type { ConnectOptions } from '../fs/options.ts'
+import { resolvePath } from '../fs/paths.ts'
+import { HandleTable } from './filesystem/handle-table.ts'
+import { Identity } from './filesystem/identity.ts'
+import { MountContext } from './filesystem/mount-context.ts'
+import { MountService } from './filesystem/mount-service.ts'
+import { NodeTable } from './filesystem/node-table.ts'
+import { Device, type ReaderKind } from './session/device.ts'
+import { hasEventLoopReader } from './session/event-loop-reader.ts'
+import { mountDevice, prepareMountPoint, setReadAhead, unmount } from './session/mount-point.ts'
+import { FuseSession } from './session/session.ts'
+
+export interface MountOptions {
+  readonly connect: ConnectOptions
+  /** Directory of Hopbine that becomes the top of the mount; absolute. */
+  readonly path: string
+  /** Empty directory of this machine. */
+  readonly directory: string
+  readonly readOnly: boolean
+  /** Everyone on this machine may enter, each with the own rights; otherwise only who mounted. */
+  readonly allowOther: boolean
+  readonly suid: boolean
+  readonly devices: boolean
+  /** How long a call waits for a namenode that is away before it fails with EIO, in milliseconds. */
+  readonly timeoutMs: number
+  /** How long the kernel may use entries and attributes without asking, in milliseconds, 0 … 1,000. */
+  readonly cacheMs: number
+  readonly reader: ReaderKind | 'best'
+  readonly logger: Logger
+}
+
+/** File range that the kernel reads ahead, in KiB. */
+const READ_AHEAD_KIB = 1024
+/** How long files that are still open at the end may take to be saved, in milliseconds. */
+const LAST_SAVE_MS = 10_000
+
+export class Mount {
+  /** Real path of the mount point. */
+  readonly directory: string
+  /** Who the mount is at the namenode. */
+  readonly user: string
+  readonly reader: ReaderKind
+  /** Resolves when the mount is gone and everything is saved; rejects when the device failed. */
+  readonly ended: Promise<void>
+  readonly #session: FuseSession
+  readonly #context: MountContext
+
+  private constructor(parts: {
+    directory: string
+    user: string
+    reader: ReaderKind
+    session: FuseSession
+    context: MountContext
+    close: () => void
+  }) {
+    this.directory = parts.directory
+    this.user = parts.user
+    this.reader = parts.reader
+    this.#session = parts.session
+    this.#context = parts.context
+    this.ended = this.#untilEnd(parts.close)
+  }
+
+  /** Mounts. Throws FsError with a sentence about what is missing. */
+  static async start(options: MountOptions): Promise<Mount> {
+    const directory = await prepareMountPoint(options.directory)
+    const context = await connectContext(options)
+    const { rpc, session } = context.parts
+    const close = (): void => {
+      session.leases.stop()
+      session.blocks.close()
+      rpc.close()
+    }
+    try {
+      const { user } = await rpc.welcome()
+      const reader = readerOf(options.reader)
+      const fuse = await startSession(options, directory, context, reader, close)
+      return new Mount({ directory, user, reader, ...fuse, context })
+    } catch (error) {
+      close()
+      throw error
+    }
+  }
+
+  /** Counters and sizes, for people and programs that watch. */
+  figures(): Record<string, unknown> {
+    const { nodes, handles } = this.#context.parts
+    return {
+      ...this.#session.counters.toJSON(),
+      inFlight: this.#session.inFlight,
+      nodes: nodes.count,
+      openFiles: nodes.openCount,
+      handles: handles.count,
+      residentBytes: process.memoryUsage.rss(),
+    }
+  }
+
+  /** Saves everything and unmounts, also while the mount is in use: then users of open files get ENOTCONN. */
+  async stop(): Promise<void> {
+    await this.#context.syncAll().catch((error: unknown) => this.#context.tellLateFailure(0, error))
+    try {
+      await unmount(this.directory, { lazy: false })
+    } catch (error) {
+      if (!isFsError(error, 'BUSY')) throw error
+      await unmount(this.directory, { lazy: true })
+    }
+  }
+
+  async #untilEnd(close: () => void): Promise<void> {
+    try {
+      await this.#session.ended
+      const saved = this.#context.syncAll()
+      const limit = new Promise<void>(resolve => setTimeout(resolve, LAST_SAVE_MS).unref())
+      await Promise.race([saved, limit])
+    } finally {
+      close()
+    }
+  }
+}
+
+async function connectContext(options: MountOptions): Promise<MountContext> {
+  const { connect, timeoutMs, logger } = options
+  const rpc = await connectSession({ ...connect, retryMs: timeoutMs })
+  try {
+    const who = await rpc.welcome()
+    const path = resolvePath('/', options.path)
+    const { status } = await rpc.call(stat, { path, followLast: true })
+    if (status.kind !== KIND.directory) {
+      throw new FsError('NOT_A_DIRECTORY', `${path} is not a directory of Hopbine`, { path })
+    }
+    return new MountContext({
+      session: { rpc, blocks: new BlockPool(), leases: new LeaseRenewer(rpc), home: '/', umask: 0 },
+      rpc,
+      logger,
+      nodes: new NodeTable(status.id),
+      handles: new HandleTable(),
+      identity: new Identity(),
+      lifetimes: { entryMs: options.cacheMs, attributesMs: options.cacheMs },
+      rootInode: status.id,
+      isOperator: who.superuser,
+    })
+  } catch (error) {
+    rpc.close()
+    throw error
+  }
+}
+
+async function startSession(
+  options: MountOptions,
+  directory: string,
+  context: MountContext,
+  reader: ReaderKind,
+  close: () => void,
+): Promise<{ session: FuseSession; close: () => void }> {
+  const { logger, readOnly, allowOther, suid, devices } = options
+  const device = Device.open(reader)
+  try {
+    const session = new FuseSession({ device, logger }, new MountService(context))
+    // Whoever waits for the mount hears of its end; until then nobody does.
+    session.ended.catch(() => undefined)
+    session.agreed.catch(() => undefined)
+    context.counters = session.counters
+    const source = `hopbine:${options.path}`
+    await mountDevice(device.fd, { directory, source, readOnly, allowOther, suid, devices })
+    session.start()
+    await session.agreed
+    await setReadAhead(directory, READ_AHEAD_KIB)
+    return {
+      session,
+      close: () => {
+        device.close()
+        close()
+      },
+    }
+  } catch (error) {
+    device.close()
+    throw error
+  }
+}
+
+function readerOf(wanted: ReaderKind | 'best'): ReaderKind {
+  if (wanted !== 'best') return wanted
+  return hasEventLoopReader() ? 'event-loop' : 'thread-pool'
+}
