@@ -1,6 +1,6 @@
 /**
- * One mount from its beginning to its end: connects, mounts, serves the kernel, and unmounts. It handles no signals and
- * prints nothing; the command does.
+ * One mount from its beginning to its end: connects, mounts, serves the kernel, and unmounts. It handles no
+ * signals and prints nothing; the command does.
  */
 
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'

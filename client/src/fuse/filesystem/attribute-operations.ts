@@ -59,7 +59,10 @@ export async function setAttributes(context: MountContext, request: RequestOf<'s
   return attributesReply(context, header.unique, status)
 }
 
-/** Clears the set-uid bit, and the set-gid bit of a file that its group may execute: undefined if there is none. */
+/**
+ * Clears the set-uid bit, and the set-gid bit of a file that its group may execute: undefined if there is
+ * none.
+ */
 export async function withoutPrivileges(
   context: MountContext,
   path: string,

@@ -1,4 +1,6 @@
-/** Attributes between Hopbine and the kernel: kinds, modes, owners, times. Pure but for the table of names. */
+/**
+ * Attributes between Hopbine and the kernel: kinds, modes, owners, times. Pure but for the table of names.
+ */
 import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import type { Attributes } from '../protocol/encode.ts'
 import type { KernelTime } from '../protocol/request.ts'
@@ -79,7 +81,10 @@ function isDevice(kind: number): boolean {
   return kind === KIND.blockDevice || kind === KIND.charDevice
 }
 
-/** A device's numbers are kept as the text `MAJOR:MINOR`. The kernel packs them into 32 bits (new_encode_dev). */
+/**
+ * A device's numbers are kept as the text `MAJOR:MINOR`. The kernel packs them into 32 bits
+ * (new_encode_dev).
+ */
 export function deviceOf(target: string): number {
   const [major = 0, minor = 0] = target.split(':').map(Number)
   return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0

@@ -71,7 +71,10 @@ export function releaseDirectory(context: MountContext, { header, body }: Reques
   return done(header)
 }
 
-/** Everything that this mount has written and not saved is saved: `sync -f` does not reach a daemon, this does. */
+/**
+ * Everything that this mount has written and not saved is saved: `sync -f` does not reach a daemon, this
+ * does.
+ */
 export async function syncDirectory(
   context: MountContext,
   { header }: RequestOf<'fsyncdir'>,
@@ -93,7 +96,10 @@ function addDots(
   return offset > 1 || add('..', ROOT_NODE, DIRECTORY_TYPE, DOTS)
 }
 
-/** Hands entries over until one does not fit or the first fetched page is used up: the kernel asks on from there. */
+/**
+ * Hands entries over until one does not fit or the first fetched page is used up: the kernel asks on from
+ * there.
+ */
 async function eachEntry(
   reader: DirectoryReader,
   offset: number,

@@ -1,7 +1,8 @@
 /**
- * Reads a directory for one handle, page by page in byte order of names. A cookie is the place of an entry in the order
- * in which this handle met them, so it stays what it is while entries come and go: going on behind a cookie means behind
- * that name. Two pages are kept; a cookie of an older page is found again by the name before that page.
+ * Reads a directory for one handle, page by page in byte order of names. A cookie is the place of an entry
+ * in the order in which this handle met them, so it stays what it is while entries come and go: going on
+ * behind a cookie means behind that name. Two pages are kept; a cookie of an older page is found again by
+ * the name before that page.
  */
 import { LIST_PAGE_MAX } from '@hopbine/common/base/limits.ts'
 import { list_ } from '@hopbine/common/protocol/metadata.ts'
@@ -60,8 +61,8 @@ export class DirectoryReader {
   }
 
   /**
-   * The page with an entry behind the cookie, or the last page. Where a page ends, its next one starts at the cookie asked
-   * for: the same as its end, unless entries went away since it was read before.
+   * The page with an entry behind the cookie, or the last page. Where a page ends, its next one starts at
+   * the cookie asked for: the same as its end, unless entries went away since it was read before.
    */
   async #pageWith(cookie: number): Promise<Page> {
     const kept = this.#pages.find(page => holds(page, cookie))

@@ -212,7 +212,10 @@ async function dropHandle(context: MountContext, handle: number): Promise<void> 
   await letGo(context, row)
 }
 
-/** A failure now can be told to nobody: close(2) had its answer at FLUSH. It is counted, and logged by the mount. */
+/**
+ * A failure now can be told to nobody: close(2) had its answer at FLUSH. It is counted, and logged by the
+ * mount.
+ */
 async function letGo(context: MountContext, { file, isWritable }: FileHandleRow): Promise<void> {
   const { nodes } = context.parts
   try {

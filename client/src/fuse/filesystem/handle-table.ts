@@ -1,4 +1,7 @@
-/** Handles that the kernel holds: numbers for open files and open directories. Bounded; beyond it opens fail. */
+/**
+ * Handles that the kernel holds: numbers for open files and open directories. Bounded; beyond it opens
+ * fail.
+ */
 import { PosixError } from '../session/errno.ts'
 import type { DirectoryReader } from './directory-reader.ts'
 import type { OpenFile } from './open-file.ts'

@@ -1,7 +1,8 @@
 /**
- * Users and groups of this machine as Hopbine knows them: by name. Names come from /etc/passwd and /etc/group, which are
- * read again when they change; a number without a name goes by its digits, so it comes back as the same number. Names that
- * this machine does not know show as the overflow number. It decides no rights.
+ * Users and groups of this machine as Hopbine knows them: by name. Names come from /etc/passwd and
+ * /etc/group, which are read again when they change; a number without a name goes by its digits, so it
+ * comes back as the same number. Names that this machine does not know show as the overflow number. It
+ * decides no rights.
  */
 import { readFileSync, statSync } from 'node:fs'
 import type { Speaker } from '@hopbine/common/rpc/principal-handles.ts'
@@ -51,7 +52,10 @@ class NameFile {
     this.#load(found === undefined ? '' : readFileSync(this.#path, 'utf8'))
   }
 
-  /** Both files have the name first and the number third, between colons. The first line of a number or name counts. */
+  /**
+   * Both files have the name first and the number third, between colons. The first line of a number or name
+   * counts.
+   */
   #load(text: string): void {
     this.#names = new Map()
     this.#ids = new Map()
@@ -99,7 +103,10 @@ export class Identity {
   }
 }
 
-/** proc(5): the line `Groups:` of a thread's status. None for a thread that is gone or lies in another space. */
+/**
+ * proc(5): the line `Groups:` of a thread's status. None for a thread that is gone or lies in another
+ * space.
+ */
 export function supplementaryGroups(pid: number): number[] {
   if (pid === 0) return []
   try {

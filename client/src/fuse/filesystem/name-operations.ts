@@ -1,4 +1,7 @@
-/** Operations on names in directories: looking up, making, linking, moving and removing. Each acts as the caller. */
+/**
+ * Operations on names in directories: looking up, making, linking, moving and removing. Each acts as the
+ * caller.
+ */
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import {
   create,

@@ -1,6 +1,7 @@
 /**
- * The inodes that the kernel knows, how often it looked each up, and which of them are open. A node goes when the kernel
- * has forgotten it and nothing is open. Node ids are inode ids, but for the top of the mount, which is node 1.
+ * The inodes that the kernel knows, how often it looked each up, and which of them are open. A node goes
+ * when the kernel has forgotten it and nothing is open. Node ids are inode ids, but for the top of the
+ * mount, which is node 1.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { ROOT_NODE } from '../protocol/constants.ts'

@@ -1,7 +1,7 @@
 /**
- * One inode that is open in this mount, shared by all its handles: one writer with the file's lease while there is
- * something to write, else one map for reading. All handles see each other's writes at once. Who may open it was decided
- * before; what happens here is done in the name of the mount.
+ * One inode that is open in this mount, shared by all its handles: one writer with the file's lease while
+ * there is something to write, else one map for reading. All handles see each other's writes at once. Who
+ * may open it was decided before; what happens here is done in the name of the mount.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'

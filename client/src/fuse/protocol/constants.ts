@@ -1,5 +1,6 @@
 /**
- * Numbers of the kernel's FUSE protocol that we speak (include/uapi/linux/fuse.h, versions 7.31 to 7.45). Data only.
+ * Numbers of the kernel's FUSE protocol that we speak (include/uapi/linux/fuse.h, versions 7.31 to 7.45).
+ * Data only.
  */
 
 /** What we offer; the kernel answers in the lower of its minor version and this one. */

@@ -1,6 +1,6 @@
 /**
- * Turns a message from the kernel into a request. Pure: bytes in, a value out, or `ProtocolError`. It trusts no length
- * and no count of the message.
+ * Turns a message from the kernel into a request. Pure: bytes in, a value out, or `ProtocolError`. It
+ * trusts no length and no count of the message.
  */
 import { GETATTR_HANDLE, IN_HEADER_BYTES, OPCODE } from './constants.ts'
 import { MessageReader, ProtocolError } from './message-reader.ts'
@@ -30,7 +30,9 @@ export function decodeHeader(bytes: Buffer): RequestHeader | undefined {
   return header.length === bytes.length && Number.isSafeInteger(header.unique) ? header : undefined
 }
 
-/** The whole request; undefined for an operation that we do not know. Throws ProtocolError for a wrong body. */
+/**
+ * The whole request; undefined for an operation that we do not know. Throws ProtocolError for a wrong body.
+ */
 export function decodeRequest(header: RequestHeader, bytes: Buffer): Request | undefined {
   const name = NAMES[header.opcode]
   if (name === undefined) return undefined

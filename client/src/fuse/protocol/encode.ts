@@ -1,6 +1,6 @@
 /**
- * Turns answers and notifications into messages for the kernel. Pure: values in, bytes out. Each function makes a whole
- * message with its header; the unique number 0 marks a notification.
+ * Turns answers and notifications into messages for the kernel. Pure: values in, bytes out. Each function
+ * makes a whole message with its header; the unique number 0 marks a notification.
  */
 import {
   ATTRIBUTES_BYTES,
@@ -204,7 +204,10 @@ export function encodeInit(unique: number, answer: InitAnswer): Buffer {
   return out
 }
 
-/** The kernel forgets attributes of a node, and its pages from `offset` on (a negative offset: none of them). */
+/**
+ * The kernel forgets attributes of a node, and its pages from `offset` on (a negative offset: none of
+ * them).
+ */
 export function encodeInvalidateInode(nodeId: number, offset: number, length: number): Buffer {
   const out = message(0, 24)
   out.writeInt32LE(NOTIFY.invalidateInode, 4)

@@ -1,6 +1,7 @@
 /**
- * Reads one kernel message field by field, in the byte order of the machine (little-endian on every platform that Node
- * supports Linux on, besides s390x, which the mount refuses). It never reads beyond the message.
+ * Reads one kernel message field by field, in the byte order of the machine (little-endian on every
+ * platform that Node supports Linux on, besides s390x, which the mount refuses). It never reads beyond the
+ * message.
  */
 import { isUtf8 } from 'node:buffer'
 

@@ -12,7 +12,9 @@ import type { RequestBodies } from './request.ts'
 /** Largest write that we take and read that we answer, in bytes, and in pages of the kernel. */
 export const WRITE_BYTES_MAX = 1024 * 1024
 const PAGES_MAX = 256
-/** Reads ahead and writes behind that the kernel may have waiting, and from where on it slows writers down. */
+/**
+ * Reads ahead and writes behind that the kernel may have waiting, and from where on it slows writers down.
+ */
 const BACKGROUND_MAX = 64
 const CONGESTION_THRESHOLD = 48
 

@@ -1,6 +1,7 @@
 /**
- * The kernel's device as a stream of whole messages. Two readers stand behind one interface: the event loop's, which
- * costs least, and the thread pool's, which needs nothing but Node's documented functions. Answers are written at once.
+ * The kernel's device as a stream of whole messages. Two readers stand behind one interface: the event
+ * loop's, which costs least, and the thread pool's, which needs nothing but Node's documented functions.
+ * Answers are written at once.
  */
 import { closeSync, constants, openSync, writeSync, writevSync } from 'node:fs'
 import { FsError } from '@hopbine/common/base/errors.ts'

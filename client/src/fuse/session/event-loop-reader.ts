@@ -1,6 +1,7 @@
 /**
- * Reads the device through Node's event loop, by a pipe handle on its descriptor: each readiness is one read(2) into one
- * fixed buffer, and each read is one message. The handle owns the descriptor and closes it.
+ * Reads the device through Node's event loop, by a pipe handle on its descriptor: each readiness is one
+ * read(2) into one fixed buffer, and each read is one message. The handle owns the descriptor and closes
+ * it.
  */
 import { Socket } from 'node:net'
 import type { MessageSource, ReaderEvents } from './device.ts'
@@ -13,7 +14,9 @@ interface PipeBinding {
   readonly constants: { readonly SOCKET: number }
 }
 
-/** Node has had this way in since 0.6, and its own net module stands on it; it is documented as deprecated. */
+/**
+ * Node has had this way in since 0.6, and its own net module stands on it; it is documented as deprecated.
+ */
 function pipeBinding(): PipeBinding | undefined {
   const { binding } = process as unknown as { binding?: (name: string) => PipeBinding }
   return binding?.('pipe_wrap')

@@ -1,6 +1,7 @@
 /**
- * Mounting and unmounting through mount(8) and umount(8) of util-linux, and what must hold of a directory before. The
- * kernel's device is handed to mount(8) as an inherited descriptor; no helper of libfuse is involved.
+ * Mounting and unmounting through mount(8) and umount(8) of util-linux, and what must hold of a directory
+ * before. The kernel's device is handed to mount(8) as an inherited descriptor; no helper of libfuse is
+ * involved.
  */
 import { spawn } from 'node:child_process'
 import { readdir, realpath, stat, writeFile } from 'node:fs/promises'
@@ -27,8 +28,8 @@ const ANSWER_MS = 3_000
 const INHERITED = 3
 
 /**
- * The directory's real path, ready to be mounted on: a stale mount of ours is taken away first. Throws NOT_FOUND,
- * NOT_A_DIRECTORY, NOT_EMPTY, or BUSY when something is mounted there and works.
+ * The directory's real path, ready to be mounted on: a stale mount of ours is taken away first. Throws
+ * NOT_FOUND, NOT_A_DIRECTORY, NOT_EMPTY, or BUSY when something is mounted there and works.
  */
 export async function prepareMountPoint(path: string): Promise<string> {
   const directory = await realDirectory(path)
@@ -77,7 +78,10 @@ export async function stateOf(directory: string): Promise<'works' | 'stale' | 'h
   return Promise.race([asked, sleep(ANSWER_MS, 'hangs' as const, { ref: false })])
 }
 
-/** Mounts the open device. Throws NOT_PERMITTED without the privilege, else INTERNAL with mount(8)'s own words. */
+/**
+ * Mounts the open device. Throws NOT_PERMITTED without the privilege, else INTERNAL with mount(8)'s own
+ * words.
+ */
 export async function mountDevice(fd: number, options: MountOptions): Promise<void> {
   const flags = [
     `fd=${INHERITED}`,
@@ -99,7 +103,9 @@ export async function mountDevice(fd: number, options: MountOptions): Promise<vo
   throw new FsError('INTERNAL', `mount(8) failed: ${said}`)
 }
 
-/** `lazy` takes the mount out of the tree at once, also while it is in use. BUSY if it is in use otherwise. */
+/**
+ * `lazy` takes the mount out of the tree at once, also while it is in use. BUSY if it is in use otherwise.
+ */
 export async function unmount(directory: string, options: { readonly lazy: boolean }): Promise<void> {
   const { code, said } = await run('umount', [...(options.lazy ? ['-l'] : []), '-i', directory])
   if (code === 0) return

@@ -1,4 +1,7 @@
-/** The kernel's table of mounts as this process sees it: /proc/self/mountinfo read and searched. It mounts nothing. */
+/**
+ * The kernel's table of mounts as this process sees it: /proc/self/mountinfo read and searched. It mounts
+ * nothing.
+ */
 import { readFile } from 'node:fs/promises'
 
 /** Type under which our mounts stand in the table. */

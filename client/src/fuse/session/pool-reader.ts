@@ -1,6 +1,6 @@
 /**
- * Reads the device with fs.read in Node's thread pool: documented functions only, at two to five times the cost of the
- * event loop's reader. Each read under way holds a thread of the pool, so there are few.
+ * Reads the device with fs.read in Node's thread pool: documented functions only, at two to five times the
+ * cost of the event loop's reader. Each read under way holds a thread of the pool, so there are few.
  */
 import { closeSync, read } from 'node:fs'
 import type { MessageSource, ReaderEvents } from './device.ts'

@@ -1,6 +1,6 @@
 /**
- * One conversation with the kernel over one device: agrees on a version, decodes requests, hands them to the service,
- * answers each exactly once, and heeds interrupts. It knows nothing about files.
+ * One conversation with the kernel over one device: agrees on a version, decodes requests, hands them to
+ * the service, answers each exactly once, and heeds interrupts. It knows nothing about files.
  */
 import type { Logger } from '@hopbine/common/base/log.ts'
 import type { CapabilityName } from '../protocol/constants.ts'
@@ -38,8 +38,9 @@ export interface SessionOptions {
 /** Requests that are being served; beyond it no more are read until some are answered. */
 const IN_FLIGHT_MAX = 4096
 /**
- * How long an interrupted request may still take before it is answered EINTR, in milliseconds: long enough for one that
- * is about to be done, since many programs are interrupted all the time and do not expect EINTR of a disk.
+ * How long an interrupted request may still take before it is answered EINTR, in milliseconds: long enough
+ * for one that is about to be done, since many programs are interrupted all the time and do not expect
+ * EINTR of a disk.
  */
 const INTERRUPT_READ_MS = 100
 const INTERRUPT_CHANGE_MS = 1_000
