@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, createConnection, type Server, type Socket } from 'node:net'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import t from 'tap'
-import { FsError } from '../base/errors.ts'
+import type { FsError } from '../base/errors.ts'
 import { encodePreface, localSocketName, progress } from '../protocol/block.ts'
 import { nothing } from '../wire/codec.ts'
 import type { Reader } from '../wire/reader.ts'
@@ -86,7 +86,10 @@ async function listen(
   }
 }
 
-function listening(server: Server, where: { path: string } | { host: string; port: number }): Promise<number> {
+function listening(
+  server: Server,
+  where: { path: string } | { host: string; port: number },
+): Promise<number> {
   return new Promise(resolve => {
     server.listen(where, () => {
       const address = server.address()
@@ -125,7 +128,7 @@ for (const [what, accept] of [
       })
     }
     await server.until(() => server.heard.length === sizes.length)
-    await server.until(() => (server.heard.at(-1)?.data?.equals(sent.at(-1) as Buffer) ?? false))
+    await server.until(() => server.heard.at(-1)?.data?.equals(sent.at(-1) as Buffer) ?? false)
     for (const [index, heard] of server.heard.entries()) {
       t.match(heard, { kind: 7, request: index, length: sizes[index] as number })
       t.ok(sizes[index] === 0 ? heard.data === undefined : heard.data?.equals(sent[index] as Buffer))
