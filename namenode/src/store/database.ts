@@ -42,7 +42,11 @@ export function openDatabase(path: string, options: DatabaseOptions, first: Firs
   db.pragma(`cache_size = -${options.cacheKiB}`)
   db.pragma('locking_mode = NORMAL')
   // A crash before the schema was whole leaves version 0: nothing was ever acknowledged then.
-  if (versionOf(db) === 0) createSchema(db, first)
+  if (versionOf(db) === 0) {
+    createSchema(db, first)
+    // The log can bring back everything but this: who the cluster is and what its key is.
+    db.pragma('wal_checkpoint(TRUNCATE)')
+  }
   const version = versionOf(db)
   if (version > SCHEMA_VERSION) {
     db.close()
