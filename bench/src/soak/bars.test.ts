@@ -20,7 +20,9 @@ t.test('a figure at the limit passes, beyond it or without one it is a miss', as
   const least: Bar = { name: 'b', metric: 'rate', atLeast: 2000, unit: 'k', scale: 1000 }
   t.same(judge(run, most, { 'm.20': 5 }, 'whole').line, 'PASS  b: 5 ms (at most 5)')
   t.same(judge(run, most, { 'm.20': 5.1 }, 'whole').line, 'MISS  b: 5.1 ms (at most 5)')
-  t.same(judge(run, most, { 'm.1': 1 }, 'whole').line, 'MISS  b: no figure ms (at most 5)')
+  t.same(judge(run, most, { 'm.1': 1 }, 'whole').line, 'MISS  b: no figure, ms (at most 5)')
+  t.same(judge(run, most, { 'm.1': 1 }, 'tenth').word, 'SKIP', 'a tenth leaves some out')
+  t.same(judge(run, { ...most, always: true }, {}, 'tenth').word, 'MISS')
   t.same(judge(run, least, { rate: 2500 }, 'whole').line, 'PASS  b: 2.5 k (at least 2)')
-  t.notOk(judge(run, least, { rate: Number.NaN }, 'whole').passed)
+  t.same(judge(run, least, { rate: Number.NaN }, 'whole').word, 'MISS')
 })
