@@ -5,7 +5,7 @@
 import { assert } from '@hopbine/common/base/assert.ts'
 import { PACKET_BYTES_MAX } from '@hopbine/common/protocol/block.ts'
 import type { BufferPool } from '@hopbine/common/wire/buffer-pool.ts'
-import { chunkCrcs, chunkStart } from '@hopbine/common/wire/chunk-crc.ts'
+import { chunkCrcs, chunkRest, chunkStart } from '@hopbine/common/wire/chunk-crc.ts'
 
 /** Bytes that may be unacknowledged; beyond it `write` waits. */
 const WINDOW_BYTES_MAX = 8 * 1024 * 1024
@@ -17,8 +17,9 @@ export interface Packet {
   offset: number
   /** The part of `memory` that counts. */
   bytes: Buffer
-  /** Known once the packet is closed. */
+  /** Of the first `checked` bytes; of all once the packet is closed. */
   crcs: number[]
+  checked: number
   readonly memory: Buffer
   /** Sends whose memory the operating system has not taken yet. */
   inSocket: number
@@ -73,11 +74,33 @@ export class PacketWindow {
     const used = packet.bytes.length
     const room = capacityOf(packet) - used
     const taken = Math.min(room, rest)
-    packet.memory.set(bytes.subarray(at, at + taken), used)
-    packet.bytes = packet.memory.subarray(0, used + taken)
+    this.#copy(packet, bytes.subarray(at, at + taken))
     this.#length += taken
     if (taken === room) this.close()
     return taken
+  }
+
+  /** Each chunk that becomes whole is checksummed at once, while the processor still has it at hand. */
+  #copy(packet: Packet, source: Uint8Array): void {
+    let used = packet.bytes.length
+    for (let at = 0; at < source.length; ) {
+      const end = Math.min(source.length, at + chunkRest(packet.offset + used))
+      packet.memory.set(source.subarray(at, end), used)
+      used += end - at
+      at = end
+      packet.bytes = packet.memory.subarray(0, used)
+      if (chunkStart(packet.offset + used) === packet.offset + used) this.#addCrcs(packet)
+    }
+  }
+
+  /** Checksums what was copied since the last whole chunk. */
+  #addCrcs(packet: Packet): void {
+    const from = packet.checked
+    const added = chunkCrcs(packet.bytes.subarray(from), packet.offset + from, this.#tailCrc)
+    packet.crcs.push(...added)
+    packet.checked = packet.bytes.length
+    const end = packet.offset + packet.checked
+    this.#tailCrc = chunkStart(end) === end ? 0 : (added.at(-1) as number)
   }
 
   /** Ends the packet that is being filled, so that it can be sent. */
@@ -85,8 +108,7 @@ export class PacketWindow {
     const packet = this.#filling
     if (packet === undefined) return
     this.#filling = undefined
-    packet.crcs = chunkCrcs(packet.bytes, packet.offset, this.#tailCrc)
-    this.#tailCrc = tailAfter(packet)
+    if (packet.checked < packet.bytes.length) this.#addCrcs(packet)
     this.#packets.push(packet)
   }
 
@@ -152,6 +174,7 @@ export class PacketWindow {
       offset: this.#length,
       bytes: memory.subarray(0, 0),
       crcs: [],
+      checked: 0,
       memory,
       inSocket: 0,
       acknowledged: false,
@@ -171,10 +194,4 @@ export class PacketWindow {
 function capacityOf(packet: Packet): number {
   const unit = packet.memory.length
   return unit - (packet.offset % unit)
-}
-
-/** The running checksum of the chunk that the packet ends in; 0 where it ends with the chunk. */
-function tailAfter(packet: Packet): number {
-  const end = packet.offset + packet.bytes.length
-  return chunkStart(end) === end ? 0 : (packet.crcs.at(-1) as number)
 }

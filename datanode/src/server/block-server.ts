@@ -25,8 +25,8 @@ export class BlockServer {
   }
 
   /**
-   * Listens on TCP, and on loopback also on the local socket that goes with the port. Port 0 takes a free one.
-   * Returns the port. Fails if it is taken.
+   * Listens on TCP, and on loopback also on the local socket that goes with the port. Port 0 takes a free
+   * one. Returns the port. Fails if it is taken.
    */
   async listen(nodeId: string, host: string, port: number): Promise<number> {
     const server = await this.#listen({ host, port })
