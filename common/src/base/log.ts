@@ -23,11 +23,11 @@ function textOf(line: string): string {
   const { time, level, role, pid, msg, ...fields } = JSON.parse(line) as Record<string, unknown>
   const when = new Date(time as number).toISOString()
   const name = (pino.levels.labels[level as number] ?? String(level)).toUpperCase().padEnd(5)
-  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${valueOf(value)}`)
+  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${shown(value)}`)
   return `${when} ${name} ${role}[${pid}] ${msg ?? ''}${rest.join('')}\n`
 }
 
-function valueOf(value: unknown): string {
+function shown(value: unknown): string {
   if (typeof value === 'string' && /^[^\s"=]+$/.test(value)) return value
   return JSON.stringify(value)
 }
