@@ -6,7 +6,7 @@ import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
 import type { PrepareContext, QueryContext } from '../operations/operation.ts'
 import type { Tx } from '../store/tx.ts'
-import type { Parts } from './service.ts'
+import type { Parts } from './parts.ts'
 
 const NOBODY: Principal = { user: 'nobody', groups: ['nobody'], superuser: false }
 

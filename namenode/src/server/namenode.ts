@@ -23,7 +23,8 @@ import { waitForSpace } from './disk-space.ts'
 import { lockFolder } from './folder-lock.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { Metrics } from './metrics.ts'
-import { type Parts, Service } from './service.ts'
+import type { Parts } from './parts.ts'
+import { Service } from './service.ts'
 import { LEASE_TIMES, type LeaseTimes, Writers } from './writers.ts'
 
 export interface NamenodeConfig {

@@ -5,8 +5,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
-import type { Host } from '@hopbine/common/base/host.ts'
-import type { Logger } from '@hopbine/common/base/log.ts'
 import type { HelloRequest } from '@hopbine/common/protocol/session.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
 import type { RpcService, Transport } from '@hopbine/common/rpc/server.ts'
@@ -14,33 +12,9 @@ import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server
 import type { Reader } from '@hopbine/common/wire/reader.ts'
 import type { ReadOperation, WriteOperation } from '../operations/operation.ts'
 import { READ_OPERATIONS, WRITE_OPERATIONS } from '../operations/registry.ts'
-import type { Datanodes } from '../placement/datanodes.ts'
-import type { Checkpointer } from '../replica/checkpointer.ts'
-import type { Replica } from '../replica/replica.ts'
-import type { Backups } from './backups.ts'
-import type { ChangeWaiters } from './change-waiters.ts'
 import { LeaderPrepareContext, LeaderQueryContext } from './contexts.ts'
-import type { Housekeeping } from './housekeeping.ts'
-import type { Metrics } from './metrics.ts'
+import type { Parts } from './parts.ts'
 import { type SessionMethod, sessionMethods } from './session-methods.ts'
-import type { Writers } from './writers.ts'
-
-/** What the service stands on; put together in namenode.ts. */
-export interface Parts {
-  readonly host: Host
-  readonly logger: Logger
-  readonly replica: Replica
-  readonly checkpointer: Checkpointer
-  readonly datanodes: Datanodes
-  readonly writers: Writers
-  readonly housekeeping: Housekeeping
-  readonly waiters: ChangeWaiters
-  readonly backups: Backups
-  readonly metrics: Metrics
-  readonly token: string
-  /** Tombstones set at or before this second may be dropped. */
-  droppableSince(): number
-}
 
 export class Service implements RpcService {
   readonly clusterId: string

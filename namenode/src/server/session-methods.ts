@@ -13,7 +13,7 @@ import { changes, renewLease } from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { groupOf } from '../namespace/placement.ts'
-import type { Parts } from './service.ts'
+import type { Parts } from './parts.ts'
 import { statusReport } from './status.ts'
 
 /** Tombstones handed to a datanode in one heartbeat. */

@@ -2,7 +2,7 @@
 import { RECLAIM_INODE, ROOT_INODE } from '@hopbine/common/base/ids.ts'
 import type { status } from '@hopbine/common/protocol/cluster.ts'
 import type { ResponseOf } from '@hopbine/common/protocol/method.ts'
-import type { Parts } from './service.ts'
+import type { Parts } from './parts.ts'
 
 export function statusReport(parts: Parts, startedMs: number): ResponseOf<typeof status> {
   const { replica, checkpointer, datanodes, housekeeping, host } = parts
