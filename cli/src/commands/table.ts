@@ -27,6 +27,21 @@ export const COMMANDS: readonly CommandRow[] = [
     load: () => import('./datanode.ts'),
   },
   {
+    name: 'mount',
+    sentence: 'Mount a directory of Hopbine on a directory of this machine.',
+    load: () => import('./mount.ts'),
+  },
+  {
+    name: 'umount',
+    sentence: 'Unmount it and wait until everything is saved.',
+    load: () => import('./umount.ts'),
+  },
+  {
+    name: 'mounts',
+    sentence: 'List what is mounted, with counts and times per operation.',
+    load: () => import('./mounts.ts'),
+  },
+  {
     name: 'doctor',
     sentence: 'Say what is wrong with an installation and what to do about it.',
     load: () => import('./doctor.ts'),

@@ -1,4 +1,5 @@
 /** `hopbine up`: everything on one machine, in the foreground, on loopback and a Unix socket only. */
+import { resolve } from 'node:path'
 import { CommandError } from '../exit.ts'
 import { type HomeLayout, homeOf, layoutOf } from '../home/layout.ts'
 import { makeHomeFolder, prepareHome } from '../home/prepare.ts'
@@ -37,6 +38,14 @@ const options = [
     sentence: "TCP port of the namenode's metrics page on loopback; 0 takes a free one.",
     setting: true,
   },
+  {
+    name: 'mount',
+    type: 'text',
+    value: 'DIR',
+    multiple: true,
+    sentence: 'Also mount the filesystem on this empty directory, for every user; needs root.',
+    setting: true,
+  },
   logLevelOption,
   jsonOption,
 ] as const satisfies readonly OptionRow[]
@@ -66,6 +75,7 @@ export const command = defineCommand({
         port: values.port,
         metricsPort: values['metrics-port'],
         logLevel: values['log-level'],
+        mounts: values.mount.map(directory => resolve(directory)),
         onServing: async socketPath => {
           const heard = await awaitDatanodes(socketPath, datanodes)
           if (heard < datanodes) notice(`only ${heard} of ${datanodes} datanodes have registered so far`)

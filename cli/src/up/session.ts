@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly port: number
   readonly metricsPort: number
   readonly logLevel: string
+  /** Directories of this machine where the top of the filesystem is mounted. */
+  readonly mounts: readonly string[]
   /** Called when everything serves, before `up.json` is written; may throw. */
   onServing(socketPath: string): Promise<void>
   /** Called when `up.json` is there. */
@@ -78,6 +80,10 @@ async function start(options: SessionOptions, supervisor: Supervisor): Promise<'
   const failure = await supervisor.start(namenode => datanodeSpecs(options, namenode))
   if (failure !== undefined) throw new CommandError(failure)
   await options.onServing(options.prepared.socketPath)
+  for (const [index, directory] of options.mounts.entries()) {
+    const mountFailure = await supervisor.startUser(mountSpec(options, index, directory))
+    if (mountFailure !== undefined) throw new CommandError(mountFailure)
+  }
   return 'serving'
 }
 
@@ -91,6 +97,19 @@ function namenodeSpec(options: SessionOptions): RoleSpec {
       ...['--host', LOOPBACK, '--port', String(before?.port ?? options.port)],
       ...['--metrics-port', String(before?.metricsPort ?? options.metricsPort)],
       ...['--token-file', layout.tokenFile, '--log-level', options.logLevel],
+    ],
+  }
+}
+
+function mountSpec(options: SessionOptions, index: number, directory: string): RoleSpec {
+  const { layout, prepared, logLevel } = options
+  const role = `mount-${index + 1}`
+  return {
+    role,
+    logFile: layout.logFile(role),
+    argv: () => [
+      ...['mount', '--home', layout.home, '--socket', prepared.socketPath, '--allow-other'],
+      ...['--log-level', logLevel, '/', directory],
     ],
   }
 }

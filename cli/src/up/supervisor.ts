@@ -10,6 +10,8 @@ export interface SupervisorEvents extends RoleEvents {
   onStarting(role: string): void
 }
 
+/** Time for what uses the servers to stop before it is killed, in milliseconds: it may have much to save. */
+const USERS_STOP_MS = 10_000
 /** Time for the datanodes, then for the namenode, to stop before they are killed, in milliseconds. */
 const DATANODES_STOP_MS = 2_000
 const NAMENODE_STOP_MS = 2_500
@@ -17,6 +19,8 @@ const NAMENODE_STOP_MS = 2_500
 export class Supervisor {
   readonly #namenode: SupervisedRole
   readonly #datanodes: SupervisedRole[] = []
+  /** What uses the servers: started after them, stopped before them. */
+  readonly #users: SupervisedRole[] = []
   readonly #events: SupervisorEvents
   #stopping = false
 
@@ -48,16 +52,25 @@ export class Supervisor {
     return failures.find(sentence => sentence !== undefined)
   }
 
+  /** Starts a role that uses the servers. Resolves to undefined when it serves, or to the sentence why it cannot. */
+  async startUser(spec: RoleSpec): Promise<string | undefined> {
+    const role = new SupervisedRole(spec, this.#events)
+    this.#users.push(role)
+    this.#events.onStarting(spec.role)
+    return role.start()
+  }
+
   /** Stops every role, the namenode last; kills what does not stop in time. */
   async stop(): Promise<void> {
     this.#stopping = true
+    await stopWithin(this.#users, USERS_STOP_MS)
     await stopWithin(this.#datanodes, DATANODES_STOP_MS)
     await stopWithin([this.#namenode], NAMENODE_STOP_MS)
   }
 
   kill(): void {
     this.#stopping = true
-    for (const role of this.roles) role.kill()
+    for (const role of [...this.roles, ...this.#users]) role.kill()
   }
 }
 
