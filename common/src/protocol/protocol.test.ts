@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { CLUSTER_METHODS } from './cluster.ts'
+import { METADATA_METHODS } from './metadata.ts'
+import type { Method } from './method.ts'
+import { addPrincipal, hello, invalidation, PUSH } from './session.ts'
+import { failure } from './types.ts'
+import { PROTOCOL_VERSION } from './version.ts'
+
+const METHODS: readonly Method<unknown, unknown>[] = [
+  hello as Method<unknown, unknown>,
+  addPrincipal as Method<unknown, unknown>,
+  ...METADATA_METHODS,
+  ...CLUSTER_METHODS,
+]
+
+/** Every message that this version writes; see the sentence below before you change a line. */
+const KNOWN: Record<string, string> = {
+  hello: '315577230ca0',
+  addPrincipal: 'e7760fec110f',
+  mkdir: 'a02f049e5494',
+  mkdirs: 'acba617990a6',
+  create: '47992d1df384',
+  append: 'd99d29e04fe9',
+  addBlock: '82da116f2a7b',
+  commitExtents: 'a494dee6cc37',
+  complete: '26c71a689a9f',
+  abandon: '2cb46a0caeb1',
+  truncate: '7687dcab668e',
+  open: 'd772afaf58f4',
+  stat: '27cb5123fbff',
+  statfs: 'f65a076a004c',
+  list: '3016d129a5ec',
+  rename: 'eb330cf3cd7e',
+  remove: 'eb03ed3d5cc3',
+  symlink: '608b94fc59ab',
+  readlink: '1b8fdd4b3e29',
+  chmod: '3f4376171899',
+  chown: 'ce24fa5561fe',
+  utimes: 'cf0f6f6bea9f',
+  setReplication: 'ffa894ba5904',
+  contentSummary: 'd18031a2a8ed',
+  setQuota: '3a2aabd27ca9',
+  renewLease: 'e20573f84f3d',
+  recoverLease: '7b0e32363586',
+  changes: 'af34a7fd003e',
+  access: '0b6cef6beaed',
+  registerDatanode: 'abf6c82d9406',
+  heartbeat: '7f80e1d6c63b',
+  confirmTombstones: 'a9fefd9784ba',
+  liveBlocks: 'ae6b492ef331',
+  status: 'eb4346fd6e4a',
+  fsck: '07b1febbe835',
+  listBlocks: 'f79395f01ca3',
+  backupBegin: 'f6904e271c61',
+  backupRead: '469d74edaad3',
+  backupEnd: '6aa03a55dfe1',
+  adminCapability: '0801810cb47a',
+}
+const KNOWN_RECORDS: Record<string, string> = {
+  failure: '8adb5c5bd960',
+  invalidation: 'ad62c73f51e5',
+}
+
+const ADVICE =
+  'A message of the protocol changed. Fields are only ever appended at the end of a record, and ids and names ' +
+  'are never reused: an older peer must still understand what this one writes. If that holds, note the change ' +
+  'in common/src/protocol/version.ts and put the new digest here.'
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)
+
+t.test('no method changed silently', async t => {
+  const found = METHODS.map(({ id, name, kind, since, request, response }) => [
+    name,
+    digest(JSON.stringify([id, name, kind, since, request.shape, response.shape])),
+  ])
+  t.same(Object.fromEntries(found), KNOWN, ADVICE)
+})
+
+t.test('no other record changed silently', async t => {
+  const records = { failure, invalidation }
+  const found = Object.entries(records).map(([name, { shape }]) => [name, digest(shape)])
+  t.same(Object.fromEntries(found), KNOWN_RECORDS, ADVICE)
+})
+
+t.test('ids and names are given once', async t => {
+  t.equal(new Set(METHODS.map(method => method.id)).size, METHODS.length)
+  t.equal(new Set(METHODS.map(method => method.name)).size, METHODS.length)
+  t.equal(new Set(Object.values(PUSH)).size, Object.keys(PUSH).length)
+  for (const { id, name } of METHODS) t.ok(id > 0 && id < 65_536 && Number.isInteger(id), name)
+})
+
+t.test('no method is newer than the protocol', async t => {
+  for (const { since, name } of METHODS) t.ok(since >= 1 && since <= PROTOCOL_VERSION, name)
+})
