@@ -1,6 +1,6 @@
 /**
- * The life of one mount in its own process: mounts, says so, serves until it is unmounted or told to stop. Under `up` it
- * also ends when the supervising process is gone.
+ * The life of one mount in its own process: mounts, says so, serves until it is unmounted or told to stop.
+ * Under `up` it also ends when the supervising process is gone.
  */
 import { Mount, type MountOptions } from '@hopbine/client/fuse/mount.ts'
 import { EXIT } from '../exit.ts'

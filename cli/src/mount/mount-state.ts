@@ -1,6 +1,7 @@
 /**
- * What runs where: each mount daemon leaves a file in its home's run folder while it lives, and answers its figures on a
- * Unix socket beside it. A file whose process is gone is a leaving of a crash and is taken away when it is seen.
+ * What runs where: each mount daemon leaves a file in its home's run folder while it lives, and answers its
+ * figures on a Unix socket beside it. A file whose process is gone is a leaving of a crash and is taken
+ * away when it is seen.
  */
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'

@@ -214,6 +214,15 @@ export const changes = method(
  * otherwise. For doors that open files in the name of others and use them in their own.
  */
 export const access = method(36, 'access', 'read', 1, record({ path: text, wanted: u8 }), statusAnswer)
+/** Makes a fifo, socket or device. `device` is `MAJOR:MINOR` for devices, which only superusers make; else empty. */
+export const mknod = method(
+  37,
+  'mknod',
+  'write',
+  1,
+  record({ path: text, kind: u8, mode: u16, device: text }),
+  statusAnswer,
+)
 export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   mkdir,
   mkdirs,
@@ -242,4 +251,5 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   recoverLease,
   changes,
   access,
+  mknod,
 ]

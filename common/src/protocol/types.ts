@@ -64,7 +64,7 @@ export interface FileStatus {
   flags: number
   /** Grows when an open file's content changes hands or is replaced. */
   generation: number
-  /** Target of a symbolic link; empty otherwise. */
+  /** Target of a symbolic link, `MAJOR:MINOR` of a device; empty otherwise. */
   target: string
 }
 

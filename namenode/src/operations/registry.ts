@@ -17,6 +17,7 @@ import { listBlocks } from './list-blocks.ts'
 import { liveBlocks } from './live-blocks.ts'
 import { mkdir } from './mkdir.ts'
 import { mkdirs } from './mkdirs.ts'
+import { mknod } from './mknod.ts'
 import { open } from './open.ts'
 import type { ReadOperation, WriteOperation } from './operation.ts'
 import { readlink } from './readlink.ts'
@@ -46,6 +47,7 @@ const WRITES: readonly WriteOperation[] = [
   rename,
   remove,
   symlink,
+  mknod,
   chmod,
   chown,
   utimes,

@@ -51,7 +51,7 @@ CREATE TABLE entry (
   storage_class INTEGER NOT NULL,      -- 0: replicated; further classes come with erasure coding and tiers
   flags INTEGER NOT NULL,              -- ENTRY_FLAG bits
   generation INTEGER NOT NULL,         -- grows when a writer takes the file
-  target TEXT,                         -- of a symbolic link
+  target TEXT,                         -- of a symbolic link; MAJOR:MINOR of a device
   delegated_shard INTEGER,             -- shard that holds the content of this directory; NULL: this one
   PRIMARY KEY (parent_id, name)
 ) STRICT, WITHOUT ROWID;

@@ -71,13 +71,19 @@ export function entryType(kind: number): number {
   return (TYPE_OF_KIND[kind] ?? TYPE.file) >> 12
 }
 
+/** The kind for the type bits of a mode; undefined if nothing has them. */
+export function kindOfType(type: number): number | undefined {
+  const found = Object.entries(TYPE_OF_KIND).find(([, bits]) => bits === type)
+  return found === undefined ? undefined : Number(found[0])
+}
+
 /** A directory shows a size that grows with its entries, as programs expect that look for changes by it. */
 function directorySize(status: WireStatus): number {
   const ENTRY_BYTES = 32
   return Math.max(1, Math.ceil((status.children * ENTRY_BYTES) / ALLOCATION_BYTES)) * ALLOCATION_BYTES
 }
 
-function isDevice(kind: number): boolean {
+export function isDevice(kind: number): boolean {
   return kind === KIND.blockDevice || kind === KIND.charDevice
 }
 

@@ -7,6 +7,7 @@ import {
   create,
   IF_EXISTS,
   mkdir,
+  mknod,
   REMOVE,
   RENAME,
   readlink,
@@ -20,7 +21,7 @@ import { encodeData, encodeNegativeEntry } from '../protocol/encode.ts'
 import type { RequestOf } from '../protocol/request.ts'
 import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
-import { TYPE, TYPE_MASK } from './attributes.ts'
+import { deviceText, isDevice, kindOfType, TYPE, TYPE_MASK } from './attributes.ts'
 import type { MountContext } from './mount-context.ts'
 import { done, entryReply, reply } from './reply.ts'
 
@@ -49,17 +50,18 @@ export async function makeDirectory(
 
 export async function makeNode(context: MountContext, { header, body }: RequestOf<'mknod'>): Promise<Reply> {
   const type = body.mode & TYPE_MASK
-  if (type !== TYPE.file && type !== 0) throw new PosixError('EPERM', 'special files are not supported')
-  const request = {
-    path: context.child(header.nodeId, body.name),
-    mode: body.mode & MODE_BITS,
-    ifExists: IF_EXISTS.fail,
-    createParents: false,
-    replication: 0,
-    blockSize: 0,
-    inline: new Uint8Array(0),
+  const path = context.child(header.nodeId, body.name)
+  const mode = body.mode & MODE_BITS
+  const caller = context.as(header)
+  if (type === TYPE.file || type === 0) {
+    const kept = { ifExists: IF_EXISTS.fail, createParents: false, replication: 0, blockSize: 0 }
+    const { status } = await caller.call(create, { path, mode, ...kept, inline: new Uint8Array(0) })
+    return entryReply(context, header, context.entry(status))
   }
-  const { status } = await context.as(header).call(create, request)
+  const kind = kindOfType(type)
+  if (kind === undefined) throw new PosixError('EINVAL', `files of type ${type.toString(8)} cannot be made`)
+  const device = isDevice(kind) ? deviceText(body.device) : ''
+  const { status } = await caller.call(mknod, { path, kind, mode, device })
   return entryReply(context, header, context.entry(status))
 }
 
