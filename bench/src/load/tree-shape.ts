@@ -59,6 +59,12 @@ export class TreePaths {
     return depth
   }
 
+  /** Computes every name now, so that none is computed while something is measured. */
+  prepare(): void {
+    for (let index = 0; index < this.directories; index++) this.directory(index)
+    for (let index = 0; index < this.shape.files; index++) this.file(index)
+  }
+
   /** Path of file 0 … files − 1. */
   file(index: number): string {
     let name = this.#names[index]

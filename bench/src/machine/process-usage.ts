@@ -18,6 +18,14 @@ export async function cpuMicrosOf(pid: number): Promise<number> {
   return (Number(fields[USER_FIELD]) + Number(fields[SYSTEM_FIELD])) * MICROS_PER_TICK
 }
 
+/** Time that all cores together were busy since the machine started, in microseconds. */
+export async function machineBusyMicros(): Promise<number> {
+  const text = await readFile('/proc/stat', 'utf8')
+  const [user, nice, system, , , irq, softirq] = (text.split('\n')[0] ?? '').split(/ +/).slice(1).map(Number)
+  const ticks = [user, nice, system, irq, softirq].reduce<number>((sum, part) => sum + (part ?? 0), 0)
+  return ticks * MICROS_PER_TICK
+}
+
 export interface MemoryUse {
   /** Resident now. */
   readonly rssBytes: number

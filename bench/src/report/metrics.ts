@@ -37,6 +37,7 @@ export function loadMetrics(totals: Totals, use: ServerUse): Metrics {
     serverCpuShare: use.cpuMicros / (elapsedMs * 1000),
     clientCpuMicrosPerOp: per(totals.clientCpuMicros),
     fsyncsPerOp: per(use.fsyncs),
+    otherCpuShare: otherCpuShare(totals, use),
   }
   for (const [name, { histogram, errors: kindErrors }] of totals.kinds) {
     if (histogram.count === 0 && kindErrors === 0) continue
@@ -47,6 +48,11 @@ export function loadMetrics(totals: Totals, use: ServerUse): Metrics {
     }
   }
   return metrics
+}
+
+/** What else the machine did, in cores; clocks of the kernel are coarse, so it is never below 0. */
+export function otherCpuShare({ elapsedMs, clientCpuMicros }: Totals, use: ServerUse): number {
+  return Math.max(0, (use.machineMicros - use.cpuMicros - clientCpuMicros) / (elapsedMs * 1000))
 }
 
 const QUANTILES = [

@@ -147,8 +147,8 @@ export const SOAK_RUNS: readonly SoakRun[] = [
   {
     name: 'restart',
     workload: 'restart',
-    args: ['--files', String(MILLION), '--clients', '2', '--runs', '3'],
-    tenth: ['--files', '100000', '--clients', '2'],
+    args: ['--sizes', `10000,100000,${MILLION}`, '--clients', '2', '--runs', '3'],
+    tenth: ['--sizes', '100000', '--clients', '2'],
     bars: [
       { name: 'first answer after a stop', metric: 'firstAnswerMillis.FILES', atMost: 3_000, unit: 'ms' },
       {

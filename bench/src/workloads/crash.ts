@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fsck } from '@hopbine/common/protocol/cluster.ts'
 import * as metadata from '@hopbine/common/protocol/metadata.ts'
-import type { Totals } from '../load/fleet.ts'
+import type { Order, Totals } from '../load/fleet.ts'
 import { SeededRandom } from '../load/random.ts'
 import { type Metrics, median } from '../report/metrics.ts'
 import { removeTree } from './filled-tree.ts'
@@ -59,15 +59,14 @@ export const workload = defineWorkload({
     const rpc = await bench.cluster.operator()
     await rpc.call(metadata.mkdirs, { path: base, mode: 0o755 })
     const { kibibytes, replication } = values
-    const running = bench.fleet.run({
+    const order = {
       load: { name: 'crash', base, replication, kibibytesMax: kibibytes },
       connections: bench.fleet.size,
       inFlight: values['in-flight'],
       seed: values.seed + repetition,
       retryMs: RETRY_MS,
-    })
-    const killing = killAgainAndAgain(bench, values, repetition).finally(() => bench.fleet.halt())
-    const [totals, kills] = await Promise.all([running, killing])
+    } as const
+    const [totals, kills] = await loadWhile(bench, order, () => killAgainAndAgain(bench, values, repetition))
     for (const failure of totals.failures) bench.note(`wrong: ${failure}`)
     const { problems } = await rpc.call(fsck, { repair: false })
     for (const problem of problems) bench.note(`fsck: ${problem}`)
@@ -77,6 +76,19 @@ export const workload = defineWorkload({
     await removeTree(bench, base)
   },
 })
+
+/**
+ * Runs a load until `body` is done, which begins when the load does; waits for both, whatever becomes of
+ * them.
+ */
+async function loadWhile<T>(bench: Bench, order: Order, body: () => Promise<T>): Promise<[Totals, T]> {
+  const begun = Promise.withResolvers<void>()
+  const running = bench.fleet.run(order, { onBegin: async () => begun.resolve() })
+  running.catch(begun.reject)
+  const doing = begun.promise.then(body).finally(() => bench.fleet.halt())
+  await Promise.allSettled([running, doing])
+  return [await running, await doing]
+}
 
 async function killAgainAndAgain(
   bench: Bench,

@@ -3,7 +3,7 @@
  * directory.
  */
 import { MDTEST_PHASES } from '../load/kinds/mdtest.ts'
-import type { Metrics } from '../report/metrics.ts'
+import { type Metrics, otherCpuShare } from '../report/metrics.ts'
 import { removeTree } from './filled-tree.ts'
 import { measureLoad } from './measured-load.ts'
 import { defineWorkload } from './workload.ts'
@@ -52,6 +52,7 @@ export const workload = defineWorkload({
         })
         metrics.errors = (metrics.errors ?? 0) + totals.errors
         Object.assign(metrics, phaseMetrics(`${phase}${suffix}`, totals, use))
+        metrics.otherCpuShare = Math.max(metrics.otherCpuShare ?? 0, otherCpuShare(totals, use))
       }
       await removeTree(bench, base)
     }

@@ -12,9 +12,15 @@ import { fillTree, removeTree, treeOf } from './filled-tree.ts'
 import { measureLoad } from './measured-load.ts'
 import { type Bench, defineWorkload } from './workload.ts'
 
-const base = '/bench-restart'
+const BASE = '/bench-restart'
 const options = [
-  { name: 'files', type: 'count', minimum: 16, default: 1_000_000, sentence: 'Files of the tree.' },
+  {
+    name: 'sizes',
+    type: 'counts',
+    minimum: 16,
+    default: [1_000_000],
+    sentence: 'Files in the filesystem, from small to large.',
+  },
   {
     name: 'writes',
     type: 'count',
@@ -30,39 +36,35 @@ export const workload = defineWorkload({
   options,
   datanodes: () => 0,
   mustOwn: true,
-  async prepare(bench, values) {
-    await fillTree(bench, treeOf(base, values.files))
-  },
   async measure(bench, values, repetition) {
-    const { files } = values
-    const again = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number> => {
-      await bench.cluster.end('namenode', signal)
-      if (values.cold) await dropCaches()
-      return startTimed(bench, files)
-    }
-    const stopped = await again('SIGTERM')
-    const { rssBytes } = await memoryOf(bench.cluster.pidOf('namenode'))
-    await write(bench, values.writes, repetition)
-    const before = await bench.cluster.status()
-    const killed = await again('SIGKILL')
-    const { directories } = new TreePaths(treeOf(base, files))
-    const metrics: Metrics = {
-      [`firstAnswerMillis.${files}`]: stopped,
-      [`firstAnswerAfterKillMillis.${files}`]: killed,
-      inodes: files + directories,
-      entriesToReplay: before.appliedIndex - before.durableIndex,
-      rssBytesAfterRestart: rssBytes,
+    const metrics: Metrics = {}
+    for (const [at, size] of values.sizes.entries()) {
+      const shape = treeOf(`${BASE}-${size}`, size - (values.sizes[at - 1] ?? 0))
+      await fillTree(bench, shape)
+      const path = new TreePaths(shape).file(shape.files - 1)
+      const again = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number> => {
+        await bench.cluster.end('namenode', signal)
+        if (values.cold) await dropCaches()
+        return startTimed(bench, path)
+      }
+      metrics[`firstAnswerMillis.${size}`] = await again('SIGTERM')
+      const { rssBytes } = await memoryOf(bench.cluster.pidOf('namenode'))
+      await write(bench, values.writes, `${BASE}-writes-${bench.run}-${size}-${repetition}`)
+      const before = await bench.cluster.status()
+      metrics[`firstAnswerAfterKillMillis.${size}`] = await again('SIGKILL')
+      metrics[`inodes.${size}`] = before.files + before.directories
+      metrics[`entriesToReplay.${size}`] = before.appliedIndex - before.durableIndex
+      metrics[`rssBytesAfterRestart.${size}`] = rssBytes
     }
     return metrics
   },
-  async cleanUp(bench) {
-    await removeTree(bench, base)
+  async cleanUp(bench, values) {
+    for (const size of values.sizes) await removeTree(bench, `${BASE}-${size}`)
   },
 })
 
 /** From the start of the process to the answer for a file in the depth of the tree. */
-async function startTimed(bench: Bench, files: number): Promise<number> {
-  const path = new TreePaths(treeOf(base, files)).file(files - 1)
+async function startTimed(bench: Bench, path: string): Promise<number> {
   const began = performance.now()
   await bench.cluster.startAgain('namenode')
   const rpc = await bench.cluster.operator()
@@ -72,15 +74,14 @@ async function startTimed(bench: Bench, files: number): Promise<number> {
 }
 
 /** Writes that the store has not made durable yet when the kill comes. */
-async function write(bench: Bench, files: number, repetition: number): Promise<void> {
+async function write(bench: Bench, files: number, base: string): Promise<void> {
   if (files === 0) return
-  const folder = `${base}-writes-${bench.run}${repetition}`
   const { size } = bench.fleet
   const { totals } = await measureLoad(bench, 'restart', {
     load: {
       name: 'mdtest',
       phase: 'create',
-      base: folder,
+      base,
       layout: 'private',
       files: Math.ceil(files / size),
       create: 'inline',

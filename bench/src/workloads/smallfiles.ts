@@ -1,5 +1,5 @@
 /** `smallfiles`: whole files of 1 to 64 KiB, one round trip for each write and each read. */
-import type { Metrics } from '../report/metrics.ts'
+import { type Metrics, otherCpuShare } from '../report/metrics.ts'
 import { removeTree } from './filled-tree.ts'
 import { type Measured, measureLoad } from './measured-load.ts'
 import { type Bench, defineWorkload } from './workload.ts'
@@ -41,6 +41,8 @@ export const workload = defineWorkload({
         })
         metrics.errors = (metrics.errors ?? 0) + measured.totals.errors
         Object.assign(metrics, phaseMetrics(phase, size, measured))
+        const others = otherCpuShare(measured.totals, measured.use)
+        metrics.otherCpuShare = Math.max(metrics.otherCpuShare ?? 0, others)
       }
       await clean(bench, base)
     }

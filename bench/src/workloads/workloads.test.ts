@@ -1,6 +1,9 @@
 // test-timeout-seconds: 400 Every workload end to end, with real processes and very little work: it runs,
 // nothing fails, and its metrics are those that docs/bench.md describes.
 import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
 import { COMMON_OPTIONS } from '../common-options.ts'
@@ -12,13 +15,17 @@ import { WORKLOADS } from './table.ts'
 
 const docs = readFileSync(new URL('../../../docs/bench.md', import.meta.url), 'utf8')
 
-async function run(name: string, args: readonly string[]): Promise<Report> {
+async function run(
+  name: string,
+  args: readonly string[],
+  tell = (text: string): void => t.comment(text),
+): Promise<Report> {
   const entry = WORKLOADS[name]
   if (entry === undefined) throw new Error(`no workload ${name}`)
   const { workload } = await entry()
   const rows = [...workload.options, ...COMMON_OPTIONS]
   const values = parseOptions(rows, ['--calibration', '16', ...args])
-  return runWorkload(workload, values, text => t.comment(text))
+  return runWorkload(workload, values, tell)
 }
 
 function check(t: Test, report: Report): void {
@@ -56,14 +63,24 @@ t.test('metadata workloads run on a Hopbine that is there already', async t => {
     check(t, await run('overwrite', [...home, '--mebibytes', '2', '--overwrites', '100', '--no-cold']))
     const { files } = await cluster.status()
     t.equal(files, 641, 'only the tree that was to be kept is left')
-    await t.rejects(run('restart', [...home, '--files', '32']), /stops and starts servers/)
+    await t.rejects(run('restart', [...home, '--sizes', '32']), /stops and starts servers/)
   } finally {
     await cluster.close()
   }
 })
 
+t.test('a tree that was kept is found by the next run on the same home', async t => {
+  const home = await mkdtemp(join(tmpdir(), 'hopbine-kept-'))
+  t.teardown(() => rm(home, { recursive: true }))
+  const args = ['--home', home, '--files', '64', '--seconds', '1', '--warm-up', '0', '--own-files', '4']
+  check(t, await run('spotify', [...args, '--keep']))
+  const told: string[] = []
+  check(t, await run('spotify', [...args, '--transport', 'unix'], text => told.push(text)))
+  t.same(told, ['/bench-spotify is there already'])
+})
+
 t.test('workloads that stop servers start their own', async t => {
-  check(t, await run('restart', ['--files', '320', '--writes', '100']))
+  check(t, await run('restart', ['--sizes', '32,320', '--writes', '100']))
   check(t, await run('memory', ['--files', '320', '--seconds', '1']))
 })
 

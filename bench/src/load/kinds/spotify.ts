@@ -75,6 +75,7 @@ class SpotifyLoad implements Load {
   }
 
   async prepare(rpc: RpcClient): Promise<void> {
+    this.#paths.prepare()
     await eachOf(this.#spec.ownFiles, PREPARE_IN_FLIGHT, () => this.#create(rpc))
   }
 
