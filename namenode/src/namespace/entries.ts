@@ -142,7 +142,12 @@ export function moveEntry(
   const { seconds, nanos } = context
   const weight = weightOf(tx, target)
   const isDirectory = target.row === undefined ? 1 : 0
-  tx.entries.move(idOf(tx, target), tx.directories.id[toParent] as number, toName, seconds, nanos)
+  const from = {
+    parentId: tx.directories.id[target.parent] as number,
+    name: target.row?.name ?? tx.directories.nameOf(target.slot),
+  }
+  const to = { parentId: tx.directories.id[toParent] as number, name: toName }
+  tx.entries.move(idOf(tx, target), from, to, seconds, nanos)
   addWeight(tx, target.parent, weight, -1)
   countChild(tx, target.parent, -1, -isDirectory)
   touchDirectory(tx, context, target.parent)

@@ -127,9 +127,12 @@ function swapRows(tx: Tx, context: CommandContext, a: Target, b: Target): void {
   const { seconds, nanos } = context
   const [idA, idB] = [idOf(tx, a), idOf(tx, b)]
   const [parentA, parentB] = [tx.directories.id[a.parent] as number, tx.directories.id[b.parent] as number]
-  tx.entries.move(idA, parentA, '/', seconds, nanos)
-  tx.entries.move(idB, parentA, a.name, seconds, nanos)
-  tx.entries.move(idA, parentB, b.name, seconds, nanos)
+  const placeA = { parentId: parentA, name: a.name }
+  const placeB = { parentId: parentB, name: b.name }
+  const aside = { parentId: parentA, name: '/' }
+  tx.entries.move(idA, placeA, aside, seconds, nanos)
+  tx.entries.move(idB, placeB, placeA, seconds, nanos)
+  tx.entries.move(idA, aside, placeB, seconds, nanos)
 }
 
 function swapTotals(tx: Tx, a: Target, b: Target): void {

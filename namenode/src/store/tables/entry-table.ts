@@ -3,6 +3,7 @@
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import type { Db } from '../database.ts'
+import { RowCache } from '../row-cache.ts'
 
 export interface EntryRow {
   parentId: number
@@ -44,6 +45,15 @@ type NamedValues = [...RawValues, string]
 type PlacedValues = [...RawValues, number, string]
 const NAME = 18
 
+/** Rows of files that stay in memory: 37 MB. */
+const CACHED_ROWS = 2 ** 18
+
+/** Where a name is. */
+export interface EntryKey {
+  readonly parentId: number
+  readonly name: string
+}
+
 export class EntryTable {
   readonly #find
   readonly #findId
@@ -53,8 +63,8 @@ export class EntryTable {
   readonly #updateContent
   readonly #move
   readonly #delete
-
   readonly #onChange: (parentId: number) => void
+  readonly #rows = new RowCache(CACHED_ROWS)
   /**
    * Rows of open files by id: the writer's next call finds its row without SQLite. Changed with their rows.
    */
@@ -88,13 +98,21 @@ export class EntryTable {
       `UPDATE entry SET size = ?, mtime = ?, mtime_ns = ?, ctime = ?, ctime_ns = ?, flags = ?, generation = ?
        WHERE parent_id = ? AND name = ?`,
     )
-    this.#move = db.prepare('UPDATE entry SET parent_id = ?, name = ?, ctime = ?, ctime_ns = ? WHERE id = ?')
+    this.#move = db.prepare(
+      `UPDATE entry SET parent_id = ?, name = ?, ctime = ?, ctime_ns = ?
+       WHERE parent_id = ? AND name = ? AND id = ?`,
+    )
     this.#delete = db.prepare('DELETE FROM entry WHERE parent_id = ? AND name = ?')
   }
 
   find(parentId: number, name: string): EntryRow | undefined {
+    const cached = this.#rows.get(parentId, name)
+    if (cached !== undefined) return cached
     const raw = this.#find.get(parentId, name)
-    return raw === undefined ? undefined : toRow(raw, parentId, name)
+    if (raw === undefined) return undefined
+    const row = toRow(raw, parentId, name)
+    this.#rows.put(row)
+    return row
   }
 
   findId(id: number): EntryRow | undefined {
@@ -119,7 +137,7 @@ export class EntryTable {
 
   /** Writes every attribute but place, id and kind. */
   update(row: EntryRow): void {
-    this.#onChange(row.parentId)
+    this.#touch(row.parentId, row.name)
     const { changes } = this.#update.run(
       row.mode,
       row.ownerId,
@@ -145,7 +163,7 @@ export class EntryTable {
 
   /** Writes what changes with a file's content: size, times of modification and change, flags, generation. */
   updateContent(row: EntryRow): void {
-    this.#onChange(row.parentId)
+    this.#touch(row.parentId, row.name)
     const { changes } = this.#updateContent.run(
       row.size,
       row.mtime,
@@ -170,19 +188,27 @@ export class EntryTable {
     this.#pinned.delete(id)
   }
 
-  /** Gives an inode another place; its change time moves with it. The old parent is the caller's to tell. */
-  move(id: number, parentId: number, name: string, ctime: number, ctimeNs: number): void {
-    this.#onChange(parentId)
-    const { changes } = this.#move.run(parentId, name, ctime, ctimeNs, id)
-    assert(changes === 1, `entry ${id} exists`)
+  /** Gives an inode another place; its change time moves with it. */
+  move(id: number, from: EntryKey, to: EntryKey, ctime: number, ctimeNs: number): void {
+    const { parentId, name } = to
+    this.#touch(from.parentId, from.name)
+    this.#touch(parentId, name)
+    const { changes } = this.#move.run(parentId, name, ctime, ctimeNs, from.parentId, from.name, id)
+    assert(changes === 1, `entry ${id} is ${from.parentId}/${from.name}`)
     const pinned = this.#pinned.get(id)
     if (pinned !== undefined) this.#pinned.set(id, { ...pinned, parentId, name, ctime, ctimeNs })
   }
 
   delete(parentId: number, name: string): void {
-    this.#onChange(parentId)
+    this.#touch(parentId, name)
     const { changes } = this.#delete.run(parentId, name)
     assert(changes === 1, `entry ${parentId}/${name} exists`)
+  }
+
+  /** A row is about to change: nothing kept of it holds any more. */
+  #touch(parentId: number, name: string): void {
+    this.#rows.drop(parentId, name)
+    this.#onChange(parentId)
   }
 }
 
