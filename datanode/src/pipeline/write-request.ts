@@ -104,7 +104,7 @@ export class WriteRequest implements BlockClaim {
       this.#channel.send(BLOCK_FRAME.ready, this.#request, ready, { length, tailCrc, sealed: file.isSealed })
     } catch (error) {
       const isOwn = isFsError(error, 'CORRUPT') && error.details[FAILED_NODE] === undefined
-      if (isOwn) await this.#service.foundBad(name, error)
+      if (isOwn) await this.#service.foundBad(name, error, this)
       await this.#finish()
       throw error
     }

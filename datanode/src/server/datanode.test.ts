@@ -135,6 +135,24 @@ t.test('a bad byte on disk is never served, is quarantined, and is reported once
   peer.close()
 })
 
+t.test('a bad byte in a block that is being written ends its writer', async t => {
+  const temp = await TempDatanode.start(t)
+  const writer = await temp.peer()
+  await writer.open(temp.locate(65), 0)
+  writer.push(Buffer.alloc(100_000, 1))
+  await writer.sync()
+  const path = blockPath(temp.dataDir, { blockId: 65, group: 7 }, 'open')
+  const bytes = readFileSync(path)
+  bytes[10] = 2
+  writeFileSync(path, bytes)
+  const reader = await temp.peer()
+  await t.rejects(reader.read(temp.locate(65)), { code: 'CORRUPT' })
+  writer.push(Buffer.alloc(10))
+  await t.rejects(writer.sync(), { code: 'LEASE_LOST' })
+  await until(() => temp.namenode.heartbeats.some(beat => beat.badBlocks.includes(65)))
+  reader.close()
+})
+
 t.test('the scrubber finds a bad byte that nobody reads, within its rate', async t => {
   const temp = await TempDatanode.start(t, { scrubBytesPerSecond: 20_000_000 })
   const bytes = randomBytes(2_000_000)

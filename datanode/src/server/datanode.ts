@@ -9,9 +9,10 @@ import type { Address } from '@hopbine/common/rpc/connection.ts'
 import { BlockStore } from '../store/block-store.ts'
 import { FolderLock } from '../store/folder-lock.ts'
 import { FolderStamp } from '../store/folder-stamp.ts'
+import type { BlockName } from '../store/layout.ts'
 import { Scrubber } from '../store/scrubber.ts'
 import { BlockServer } from './block-server.ts'
-import { makeCounters, serveMetrics } from './metrics.ts'
+import { type DatanodeCounters, makeCounters, serveMetrics } from './metrics.ts'
 import { NamenodeLink } from './namenode-link.ts'
 import { BlockService } from './service.ts'
 import { Tombstones } from './tombstones.ts'
@@ -94,12 +95,17 @@ async function assemble(
   stop: () => Promise<void>,
 ): Promise<Datanode> {
   const log = makeLogger('datanode', config.logLevel, config.logFormat)
-  const store = await BlockStore.open({ dataDir: config.dataDir, reserveBytes: config.reserveBytes })
-  stops.push(() => store.close())
-  const counters = makeCounters(
+  const counters: DatanodeCounters = makeCounters(
     () => store.blocks,
     () => store.space().freeBytes,
   )
+  const { dataDir, reserveBytes } = config
+  const onQuarantined = (name: BlockName, reason: string): void => {
+    counters.badBlocks.inc()
+    log.warn({ event: 'bad-block', blockId: name.blockId, group: name.group, reason })
+  }
+  const store = await BlockStore.open({ dataDir, reserveBytes, onQuarantined })
+  stops.push(() => store.close())
   const report = (event: string, fields: Record<string, unknown>): void => log.info({ event, ...fields })
   const service = new BlockService({ store, counters, report })
   const server = new BlockServer(service)

@@ -72,11 +72,14 @@ export class BlockService {
     return this.#check(capability, 0, 0, CAPABILITY_MODE.admin)
   }
 
-  /** A copy failed its checksum: it is taken out of service, and the next heartbeat tells the namenode. */
-  async foundBad(name: BlockName, error: FsError): Promise<void> {
-    this.counters.badBlocks.inc()
-    this.report('bad-block', { blockId: name.blockId, group: name.group, message: error.message })
-    await this.store.quarantine(name)
+  /**
+   * A copy failed its checksum: it is taken out of service, its writer (unless it is `finder`) is ended, and the
+   * next heartbeat tells the namenode.
+   */
+  async foundBad(name: BlockName, error: FsError, finder?: BlockClaim): Promise<void> {
+    const writer = this.claims.get(name.blockId)
+    if (writer !== finder) await writer?.giveUp()
+    await this.store.quarantine(name, error.message)
   }
 
   /** What the peer is told of an error; a defect of ours is thrown on, and the process stops. */

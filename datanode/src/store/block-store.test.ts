@@ -23,6 +23,8 @@ const memory = Buffer.alloc(1024 * 1024)
 
 interface Fixture {
   readonly dataDir: string
+  /** Blocks of which the store said that they are bad. */
+  readonly told: number[]
   open(): Promise<BlockStore>
   path(suffix: BlockSuffix): string
   flip(suffix: BlockSuffix, position: number): void
@@ -31,10 +33,13 @@ interface Fixture {
 function fixture(t: { teardown(end: () => void): void }): Fixture {
   const dataDir = mkdtempSync(join(tmpdir(), 'hopbine-store-'))
   t.teardown(() => rmSync(dataDir, { recursive: true }))
+  const told: number[] = []
   const path = (suffix: BlockSuffix): string => blockPath(dataDir, name, suffix)
   return {
     dataDir,
-    open: () => BlockStore.open({ dataDir, reserveBytes: 0 }),
+    told,
+    open: () =>
+      BlockStore.open({ dataDir, reserveBytes: 0, onQuarantined: ({ blockId }) => told.push(blockId) }),
     path,
     flip(suffix, position) {
       const bytes = readFileSync(path(suffix))
@@ -88,7 +93,7 @@ t.test(
   async t => {
     const bytes = randomBytes(2 * KIB64 + 100)
     for (const position of [0, KIB64 - 1, KIB64, 2 * KIB64 - 1, 2 * KIB64, 2 * KIB64 + 99]) {
-      const { dataDir, open, path, flip } = fixture(t)
+      const { dataDir, told, open, path, flip } = fixture(t)
       let store = await open()
       const held = await store.useOrCreate(name, 1)
       await append(held, bytes)
@@ -102,7 +107,9 @@ t.test(
       const { bytes: part } = await bad.file.read(bad.file.view(), good, good + KIB64, memory)
       t.ok(part.equals(bytes.subarray(good, good + KIB64)), 'other chunks are still good')
       await t.rejects(bad.file.read(bad.file.view(), position, position + 1, memory), { code: 'CORRUPT' })
-      await store.quarantine(name)
+      await store.quarantine(name, 'flipped')
+      await store.quarantine(name, 'again')
+      t.same(told, [name.blockId])
       bad.release()
       await t.rejects(store.use(name), { code: 'CORRUPT' })
       t.same(store.quarantined, [name.blockId])
@@ -145,6 +152,7 @@ t.test('a sealed block whose length or checksum file is wrong is quarantined whe
     const again = await one.open()
     await t.rejects(again.use(name), { code: 'CORRUPT' }, what)
     t.same(again.quarantined, [name.blockId], what)
+    t.same(one.told, [name.blockId], what)
     await again.close()
   }
 })

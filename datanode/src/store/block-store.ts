@@ -31,6 +31,8 @@ export interface BlockStoreOptions {
   readonly dataDir: string
   /** New blocks are refused while less is free, in bytes. */
   readonly reserveBytes: number
+  /** Told once of each copy that is taken out of service. */
+  readonly onQuarantined: (name: BlockName, reason: string) => void
 }
 
 /** A block in use; `release` once when done. */
@@ -44,6 +46,8 @@ interface Entry {
   users: number
   /** Set when the block was dropped or quarantined: closed as soon as nobody uses it. */
   isGone: boolean
+  readonly closed: Promise<void>
+  readonly markClosed: () => void
 }
 
 export class BlockStore {
@@ -54,7 +58,8 @@ export class BlockStore {
   readonly #entries = new Map<number, Entry>()
   readonly #folders: BlockFolders
   readonly #quarantined = new Map<number, BlockName>()
-  readonly #closing = new Set<Promise<void>>()
+  /** Also those that nobody finds any more. */
+  readonly #open = new Set<Entry>()
   #blocks = 0
   #unused = 0
 
@@ -117,9 +122,10 @@ export class BlockStore {
   }
 
   /** Takes a bad copy out of service and keeps its files aside. Safe to call again. */
-  async quarantine(name: BlockName): Promise<void> {
+  async quarantine(name: BlockName, reason: string): Promise<void> {
     if (this.#quarantined.has(name.blockId)) return
     this.#quarantined.set(name.blockId, name)
+    this.#options.onQuarantined(name, reason)
     this.#forget(name.blockId)
     const { dataDir } = this.#options
     const moved = [
@@ -175,16 +181,16 @@ export class BlockStore {
     return undefined
   }
 
-  /** Closes every file. Nobody uses a block any more. */
+  /** Resolves when every block in use was released and every file is closed. Nobody may begin to use one. */
   async close(): Promise<void> {
     for (const blockId of [...this.#entries.keys()]) this.#forget(blockId)
-    await Promise.all(this.#closing)
+    while (this.#open.size > 0) await Promise.all([...this.#open].map(entry => entry.closed))
   }
 
   async #hold(name: BlockName, open: () => Promise<BlockFile>): Promise<HeldFile> {
     let entry = this.#entries.get(name.blockId)
     if (entry === undefined) {
-      entry = { opening: open(), users: 0, isGone: false }
+      entry = this.#newEntry(open())
       this.#entries.set(name.blockId, entry)
     } else {
       if (entry.users === 0) this.#unused -= 1
@@ -199,7 +205,7 @@ export class BlockStore {
       return { file, release: () => this.#release(name.blockId, held) }
     } catch (error) {
       this.#release(name.blockId, held)
-      if (isFsError(error, 'CORRUPT')) await this.quarantine(name)
+      if (isFsError(error, 'CORRUPT')) await this.quarantine(name, error.message)
       throw error
     }
   }
@@ -231,15 +237,24 @@ export class BlockStore {
     this.#closeEntry(entry)
   }
 
+  #newEntry(opening: Promise<BlockFile>): Entry {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const entry: Entry = { opening, users: 0, isGone: false, closed: promise, markClosed: resolve }
+    this.#open.add(entry)
+    return entry
+  }
+
   #closeEntry(entry: Entry): void {
-    const closing: Promise<void> = entry.opening
+    entry.opening
       .then(
         file => file.close(),
         // What could not be opened needs no closing; whoever opened it was told.
         () => undefined,
       )
-      .finally(() => this.#closing.delete(closing))
-    this.#closing.add(closing)
+      .finally(() => {
+        this.#open.delete(entry)
+        entry.markClosed()
+      })
   }
 
   async #openExisting(name: BlockName): Promise<BlockFile> {
