@@ -73,8 +73,8 @@ export class BlockService {
   }
 
   /**
-   * A copy failed its checksum: it is taken out of service, its writer (unless it is `finder`) is ended, and the
-   * next heartbeat tells the namenode.
+   * A copy failed its checksum: it is taken out of service, its writer (unless it is `finder`) is ended, and
+   * the next heartbeat tells the namenode.
    */
   async foundBad(name: BlockName, error: FsError, finder?: BlockClaim): Promise<void> {
     const writer = this.claims.get(name.blockId)
