@@ -35,6 +35,8 @@ export interface Window {
   /** Sorted, without overlaps, neighbours joined. */
   readonly extents: readonly Extent[]
   readonly blocks: ReadonlyMap<number, LocatedBlock>
+  /** First bytes of a file whose bytes live in the metadata store; behind them are holes. */
+  readonly inline: Buffer | undefined
   readonly askedAtMs: number
 }
 
@@ -42,8 +44,6 @@ export class FileMap {
   readonly inodeId: number
   /** Attributes as of the newest answer. */
   status: WireStatus
-  /** First bytes of a file whose bytes live in the metadata store; what follows up to its size is a hole. */
-  inline: Buffer | undefined
   readonly #session: Session
   #windows: Window[] = []
   /** Grows when what was answered before is no longer to be believed. */
@@ -126,10 +126,7 @@ export class FileMap {
 
   #take(answer: ResponseOf<typeof open>, start: number, askedAtMs: number, epoch: number): Window {
     const isCurrent = epoch === this.#epoch
-    if (isCurrent) {
-      this.status = answer.status
-      this.inline = answer.inline === undefined ? undefined : Buffer.from(answer.inline)
-    }
+    if (isCurrent) this.status = answer.status
     const last = answer.extents[EXTENTS_PER_COMMIT_MAX - 1]
     const end = last === undefined ? start + WINDOW_BYTES : last.offset + last.length
     if (end <= start) throw new FsError('BAD_FRAME', 'the namenode answered extents out of range')
@@ -142,7 +139,8 @@ export class FileMap {
           { ...block, capability: Buffer.from(block.capability) },
         ] as const,
     )
-    const window = { start, end, extents: coalesce(parts), blocks: new Map(blocks), askedAtMs }
+    const inline = answer.inline === undefined ? undefined : Buffer.from(answer.inline)
+    const window = { start, end, extents: coalesce(parts), blocks: new Map(blocks), inline, askedAtMs }
     // An answer that was overtaken serves the read that asked for it, and no other.
     if (isCurrent) this.#windows.push(window)
     if (this.#windows.length > WINDOWS_MAX) this.#windows.shift()

@@ -32,8 +32,16 @@ export interface Source {
   readonly map: FileMap
 }
 
+/** Bytes that came with the answer. */
+interface Inline {
+  readonly kind: 'inline'
+  readonly offset: number
+  readonly length: number
+  readonly bytes: Buffer
+}
+
 interface Planned {
-  readonly step: Step
+  readonly step: Step | Inline
   readonly window: Window
 }
 
@@ -49,12 +57,6 @@ export async function* readRange(
   let restarts = 0
   while (at < Math.min(end, map.status.size)) {
     checkAbort(call.signal)
-    const inline = map.inline?.subarray(at, end)
-    if (inline !== undefined && inline.length > 0) {
-      at += inline.length
-      yield Buffer.from(inline)
-      continue
-    }
     try {
       for await (const bytes of readSteps(source, at, end, call)) {
         at += bytes.length
@@ -81,12 +83,11 @@ export async function readInto(
     checkAbort(call.signal)
     const length = Math.max(Math.min(target.length, map.status.size - position), 0)
     if (length === 0) return 0
-    const inlineBytes = copyInline(map, target, position, length)
     try {
-      for (let at = position + inlineBytes; at < position + length; ) {
+      for (let at = position; at < position + length; ) {
         const window = await map.window(at, call)
         const end = Math.min(window.end, position + length)
-        await inParallel(planSteps(window.extents, at, end), STEPS_MAX, step =>
+        await inParallel(planWindow(window, at, end), STEPS_MAX, step =>
           fillStep(source, { step, window }, slice(target, position, step), call),
         )
         at = end
@@ -141,9 +142,19 @@ async function* planAll(
       asked = map.window(until, call)
       asked.catch(() => undefined)
     }
-    for (const step of planSteps(window.extents, at, until)) yield { step, window }
+    for (const step of planWindow(window, at, until)) yield { step, window }
     at = Math.max(until, at)
   }
+}
+
+/** The steps of a range within one window. */
+function* planWindow(window: Window, start: number, end: number): Generator<Step | Inline> {
+  const bytes = window.inline?.subarray(start, end)
+  const inlineLength = bytes?.length ?? 0
+  if (bytes !== undefined && inlineLength > 0) {
+    yield { kind: 'inline', offset: start, length: inlineLength, bytes }
+  }
+  yield* planSteps(window.extents, start + inlineLength, end)
 }
 
 function startGather(source: Source, planned: Planned, call: CallOptions): Promise<Buffer> | undefined {
@@ -164,6 +175,10 @@ async function* streamStep(source: Source, planned: Planned, call: CallOptions):
     yield* readBlock(source.session.blocks, block, step.blockOffset, step.length, options)
     return
   }
+  if (step.kind === 'inline') {
+    yield Buffer.from(step.bytes)
+    return
+  }
   for (let left = step.length; left > 0; left -= HOLE_BYTES_MAX) {
     yield Buffer.alloc(Math.min(left, HOLE_BYTES_MAX))
   }
@@ -174,6 +189,10 @@ async function fillStep(source: Source, planned: Planned, target: Buffer, call: 
   const { step, window } = planned
   if (step.kind === 'hole') {
     target.fill(0)
+    return
+  }
+  if (step.kind === 'inline') {
+    step.bytes.copy(target)
     return
   }
   if (step.kind === 'run') {
@@ -220,12 +239,6 @@ async function fillRead(
 
 function blockOptions(source: Source, blockId: number, offset: number, call: CallOptions): ReadBlockOptions {
   return { signal: call.signal, refresh: () => source.map.relocate(blockId, offset, call) }
-}
-
-/** What of the range lies in the metadata store. */
-function copyInline(map: FileMap, target: Buffer, position: number, length: number): number {
-  if (map.inline === undefined || position >= map.inline.length) return 0
-  return map.inline.copy(target, 0, position, position + length)
 }
 
 /** The member list and capability that came with the extents. */
