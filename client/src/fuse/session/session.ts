@@ -29,7 +29,7 @@ export interface FuseService {
 }
 
 export interface SessionOptions {
-  readonly device: Device
+  readonly device: Pick<Device, 'start' | 'pause' | 'resume' | 'write'>
   readonly logger: Logger
   /** Capabilities wanted besides those of every mount. */
   readonly capabilities?: readonly CapabilityName[]
