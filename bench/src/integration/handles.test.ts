@@ -1,15 +1,11 @@
-/** Random access against a real cluster: any sequence of calls behaves as on one buffer. */
+/** Random access against a real cluster, case by case. Random steps: file-model.test.ts. */
 
-import fc from 'fast-check'
 import t from 'tap'
 import { bootInProcess } from '../cluster/in-process.ts'
 import { patternAt } from './content.ts'
-import { FileModel, fileSteps, takeStep } from './file-model.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
-/** The long run is `HOPBINE_RUNS=500 TAP_TIMEOUT=0`. */
-const RUNS = Number(process.env.HOPBINE_RUNS ?? 40)
 
 const cluster = await bootInProcess({ datanodes: 2 })
 t.teardown(() => cluster.stop())
@@ -119,21 +115,4 @@ t.test('overlapping writes and reads keep the order of their calls', async t => 
   t.ok(found.subarray(0, length).equals(model.subarray(0, length)))
   await file.close()
   t.ok((await fs.readFile('/overlap')).equals(model.subarray(0, length)))
-})
-
-t.test('any sequence of calls reads and ends like the same on one buffer', async t => {
-  const reader = await cluster.connect()
-  let run = 0
-  const property = fc.asyncProperty(fileSteps(40), async steps => {
-    run += 1
-    const path = `/model-${run}`
-    const model = new FileModel()
-    let file = await fs.openFile(path, { create: true, blockSize: MIB })
-    for (const [turn, next] of steps.entries()) file = await takeStep(fs, file, model, next, turn)
-    await file.close()
-    const found = await reader.readFile(path)
-    if (!found.equals(model.content)) throw new Error('another session reads something else')
-    await fs.delete(path)
-  })
-  await t.resolves(fc.assert(property, { numRuns: RUNS }))
 })
