@@ -1,6 +1,6 @@
 /**
  * Serves one read: verified packets of up to 1 MiB, the next read from disk while the last one leaves. At
- * most three packets are in memory, however slowly the reader takes them. A chunk that fails its checksum
+ * most four packets are in memory, however slowly the reader takes them. A chunk that fails its checksum
  * ends the read before any of its bytes is sent.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
@@ -20,6 +20,13 @@ import type { BlockService } from './service.ts'
 
 /** Packets given to the socket that it has not sent. */
 const UNSENT_PACKETS_MAX = 2
+
+interface Packet {
+  readonly offset: number
+  readonly bytes: Buffer
+  readonly crcs: number[]
+  readonly memory: Buffer
+}
 
 export class ReadRequest {
   readonly #service: BlockService
@@ -41,13 +48,8 @@ export class ReadRequest {
     const held = await this.#service.store.use(name)
     try {
       const end = endOf(wanted.offset, wanted.length, held.file)
-      if (end === wanted.offset) this.#send(wanted.offset, [], undefined, true)
-      for (let position = wanted.offset; position < end && this.#channel.isOpen; ) {
-        // Packets end where the block's megabytes end, so that all but the first and last are whole chunks.
-        const stop = Math.min(end, position - (position % PACKET_BYTES_MAX) + PACKET_BYTES_MAX)
-        await this.#sendPacket(held.file, position, stop, stop === end)
-        position = stop
-      }
+      if (end > wanted.offset) await this.#sendAll(held.file, wanted.offset, end)
+      else this.#channel.send(BLOCK_FRAME.data, this.#request, dataHead, emptyAt(end))
     } catch (error) {
       if (isFsError(error, 'CORRUPT')) await this.#service.foundBad(name, error)
       throw error
@@ -56,34 +58,40 @@ export class ReadRequest {
     }
   }
 
-  async #sendPacket(file: BlockFile, position: number, stop: number, last: boolean): Promise<void> {
-    const { buffers } = this.#service.store
-    const memory = buffers.take(spanBytes(position, stop))
-    try {
-      const { bytes, crcs } = await readSteadily(file, position, stop, memory)
+  /** The next packet comes from disk while this one is verified and sent. */
+  async #sendAll(file: BlockFile, offset: number, end: number): Promise<void> {
+    let ahead: Promise<Packet> | undefined = this.#load(file, offset, end)
+    while (ahead !== undefined) {
+      const packet: Packet = await ahead
+      const next = packet.offset + packet.bytes.length
+      ahead = next < end && this.#channel.isOpen ? this.#load(file, next, end) : undefined
+      // It is awaited in its turn; until then a failure is only not looked at.
+      ahead?.catch(() => undefined)
       await this.#room()
-      this.#service.counters.bytesRead.inc(bytes.length)
-      this.#send(position, crcs, { bytes, memory }, last)
+      this.#send(packet, next === end)
+    }
+  }
+
+  /** Reads and verifies what one packet carries from `offset` on. */
+  async #load(file: BlockFile, offset: number, end: number): Promise<Packet> {
+    // Packets end where the block's megabytes end, so that all but the first and last are whole chunks.
+    const stop = Math.min(end, offset - (offset % PACKET_BYTES_MAX) + PACKET_BYTES_MAX)
+    const { buffers } = this.#service.store
+    const memory = buffers.take(chunksTouched(offset, stop - offset) * CHECKSUM_CHUNK_BYTES)
+    try {
+      const { bytes, crcs } = await readSteadily(file, offset, stop, memory)
+      return { offset, bytes, crcs, memory }
     } catch (error) {
       buffers.give(memory)
       throw error
     }
   }
 
-  #send(
-    offset: number,
-    crcs: number[],
-    packet: { readonly bytes: Buffer; readonly memory: Buffer } | undefined,
-    last: boolean,
-  ): void {
-    const head = { offset, crcs, last }
-    if (packet === undefined) {
-      this.#channel.send(BLOCK_FRAME.data, this.#request, dataHead, head)
-      return
-    }
+  #send({ offset, bytes, crcs, memory }: Packet, last: boolean): void {
+    this.#service.counters.bytesRead.inc(bytes.length)
     this.#unsent += 1
-    this.#channel.send(BLOCK_FRAME.data, this.#request, dataHead, head, packet.bytes, () => {
-      this.#service.store.buffers.give(packet.memory)
+    this.#channel.send(BLOCK_FRAME.data, this.#request, dataHead, { offset, crcs, last }, bytes, () => {
+      this.#service.store.buffers.give(memory)
       this.#unsent -= 1
       this.#wake?.()
     })
@@ -96,6 +104,10 @@ export class ReadRequest {
       })
     }
   }
+}
+
+function emptyAt(offset: number): ValueOf<typeof dataHead> {
+  return { offset, crcs: [], last: true }
 }
 
 function endOf(offset: number, length: number, file: BlockFile): number {
@@ -125,9 +137,4 @@ async function readSteadily(
       if (file.view().cuts === view.cuts) throw error
     }
   }
-}
-
-/** Bytes of the whole chunks that a range touches. */
-function spanBytes(position: number, stop: number): number {
-  return chunksTouched(position, stop - position) * CHECKSUM_CHUNK_BYTES
 }
