@@ -26,7 +26,7 @@ const options = [
   },
   { name: 'datanodes', type: 'count', minimum: 1, default: 3, sentence: 'Datanodes.' },
   { name: 'replication', type: 'count', minimum: 1, default: 2, sentence: 'Copies of each block.' },
-  { name: 'kibibytes', type: 'count', minimum: 1, default: 512, sentence: 'Largest file, in KiB.' },
+  { name: 'kibibytes', type: 'count', minimum: 1, default: 512, sentence: 'Largest write, in KiB.' },
   { name: 'in-flight', type: 'count', minimum: 1, default: 16, sentence: 'Operations in flight.' },
   { name: 'pause', type: 'count', default: 1000, sentence: 'Longest time between two kills, in ms.' },
   { name: 'seed', type: 'count', default: 1, sentence: 'Of the moments of the kills and of the operations.' },
@@ -127,6 +127,10 @@ function metricsOf(totals: Totals, kills: Kills, problems: number): Metrics {
   const count = (name: string): number => counts[name] ?? 0
   const wrong = ['lost', 'wrongContent', 'wrongNames', 'wrongTotals'] as const
   const wrongAnswers = totals.errors
+  const byKind = [...totals.kinds].flatMap(([kind, { histogram, errors }]) => [
+    [`operationsByKind.${kind}`, histogram.count],
+    [`errorsByKind.${kind}`, errors],
+  ])
   const found = wrong.reduce((sum, name) => sum + count(name), 0)
   return {
     errors: found + wrongAnswers + kills.wrongReplays + problems,
@@ -144,5 +148,6 @@ function metricsOf(totals: Totals, kills: Kills, problems: number): Metrics {
     wrongReplays: kills.wrongReplays,
     problemsOfFsck: problems,
     opsPerSecond: (totals.operations * 1000) / totals.elapsedMs,
+    ...Object.fromEntries(byKind),
   }
 }

@@ -4,8 +4,8 @@ import { bootInProcess } from '../../cluster/in-process.ts'
 import { bytesOf, type Content, emptyCounts, type Knowledge, verifyFolder } from './crash-verify.ts'
 
 const folder = '/folder'
-const small: Content = { seed: 1, size: 1001 }
-const large: Content = { seed: 2, size: 200_001 }
+const small: Content = [{ offset: 0, seed: 1, size: 1001 }]
+const large: Content = [{ offset: 0, seed: 2, size: 200_001 }]
 
 t.test('every kind of harm is found, and none where there is none', async t => {
   const cluster = await bootInProcess()
@@ -36,7 +36,10 @@ t.test('every kind of harm is found, and none where there is none', async t => {
 
   t.same(await found({}), nothing)
   t.same(await found(withFiles([['gone', small]])), { ...nothing, lost: 1, wrongTotals: 1 })
-  t.same(await found(withFiles([['large', { ...large, seed: 3 }]])), { ...nothing, wrongContent: 1 })
+  t.same(await found(withFiles([['large', [...large, { offset: 7, seed: 3, size: 9 }]]])), {
+    ...nothing,
+    wrongContent: 1,
+  })
   t.same(await found({ files: new Map([['small', small]]) }), { ...nothing, wrongNames: 1, wrongTotals: 1 })
   t.same(await found({ directories: new Set(['inner', 'other']) }), { ...nothing, wrongTotals: 1 })
   t.same(
@@ -46,8 +49,14 @@ t.test('every kind of harm is found, and none where there is none', async t => {
   )
 })
 
-t.test('bytes follow from their seed and size', async t => {
-  t.equal(bytesOf(large).length, large.size)
-  t.ok(bytesOf(large).equals(bytesOf(large)))
-  t.notOk(bytesOf(small).equals(bytesOf({ ...small, seed: 9 })))
+t.test('bytes follow from their writes, the later ones over the earlier ones', async t => {
+  const content = [
+    { offset: 0, seed: 1, size: 10 },
+    { offset: 8, seed: 2, size: 7 },
+  ]
+  const bytes = bytesOf(content)
+  t.equal(bytes.length, 15)
+  t.same(bytes.subarray(0, 8), bytesOf(content.slice(0, 1)).subarray(0, 8))
+  t.same(bytes.subarray(8), bytesOf([{ offset: 0, seed: 2, size: 7 }]))
+  t.notSame(bytesOf(small), bytesOf([{ offset: 0, seed: 9, size: 1001 }]))
 })

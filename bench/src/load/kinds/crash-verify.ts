@@ -36,11 +36,15 @@ export function emptyCounts(): CrashCounts {
   }
 }
 
-/** What a file holds: bytes that follow from a seed. */
-export interface Content {
-  readonly seed: number
+/** A range that was written, with bytes that follow from a seed. */
+export interface Write {
+  readonly offset: number
   readonly size: number
+  readonly seed: number
 }
+
+/** What a file holds: its writes, in order. */
+export type Content = readonly Write[]
 
 export interface Knowledge {
   readonly folder: string
@@ -50,7 +54,18 @@ export interface Knowledge {
   readonly uncertain: ReadonlySet<string>
 }
 
-export function bytesOf({ seed, size }: Content): Buffer {
+export function sizeOf(content: Content): number {
+  return Math.max(0, ...content.map(({ offset, size }) => offset + size))
+}
+
+/** The whole file. */
+export function bytesOf(content: Content): Buffer {
+  const whole = Buffer.alloc(sizeOf(content))
+  for (const write of content) writtenBytes(write).copy(whole, write.offset)
+  return whole
+}
+
+export function writtenBytes({ seed, size }: Write): Buffer {
   const random = new SeededRandom(seed)
   const bytes = Buffer.allocUnsafe(size)
   const whole = size - (size % 4)
@@ -84,18 +99,18 @@ async function verifyFile(
     counts.verifiedBytes += found.length
     if (found.equals(bytesOf(content))) return
     counts.wrongContent += 1
-    complain(`${path} holds ${found.length} bytes that are not the ${content.size} written`)
+    complain(`${path} holds ${found.length} bytes that are not the ${sizeOf(content)} written`)
   } catch (error) {
     if (!isFsError(error)) throw error
     counts.lost += 1
-    complain(`${path} of ${content.size} bytes was acknowledged: ${error.code} ${error.message}`)
+    complain(`${path} of ${sizeOf(content)} bytes was acknowledged: ${error.code} ${error.message}`)
   }
 }
 
 async function verifyTotals(fs: FileSystem, known: Knowledge, counts: CrashCounts): Promise<void> {
   const { folder, files, directories } = known
   const summary = await fs.getContentSummary(folder)
-  const bytes = [...files.values()].reduce((sum, { size }) => sum + size, 0)
+  const bytes = [...files.values()].reduce((sum, content) => sum + sizeOf(content), 0)
   const expected = `${files.size} files, ${directories.size + 1} directories, ${bytes} bytes`
   const found = `${summary.files} files, ${summary.directories} directories, ${summary.bytes} bytes`
   if (found === expected) return

@@ -6,7 +6,7 @@
 import type { FileSystem } from '@hopbine/client/index.ts'
 import type { Load } from '../load.ts'
 import type { Job } from '../messages.ts'
-import { CrashSlot } from './crash-slot.ts'
+import { CRASH_KINDS, CrashSlot } from './crash-slot.ts'
 import { emptyCounts } from './crash-verify.ts'
 import { connect } from './stream.ts'
 
@@ -15,7 +15,7 @@ export interface CrashSpec {
   readonly base: string
   /** Copies of each block. */
   readonly replication: number
-  /** Largest file, in KiB; what is over 64 lies in blocks. */
+  /** Largest single write, in KiB; what is over 64 lies in blocks. */
   readonly kibibytesMax: number
 }
 
@@ -24,7 +24,7 @@ export function crashLoad(spec: CrashSpec, job: Job): Load {
   const counts = emptyCounts()
   let fs: FileSystem | undefined
   return {
-    kinds: ['write', 'overwrite', 'rename', 'remove', 'read', 'mkdir'],
+    kinds: CRASH_KINDS,
     async prepare() {
       fs = await connect(job)
       for (let slot = 0; slot < job.inFlight; slot++) {
