@@ -23,6 +23,19 @@ t.test('ranges that touch in the file but not in the block stay apart', async t 
   t.equal(coalesce([extent(0, 10, 1, 0), extent(10, 10, 1, 30), extent(20, 10, 2, 40)]).length, 3)
 })
 
+t.test('a list with a gap is broken, also before its first range', async t => {
+  const list = new ExtentList()
+  t.ok(list.isUnbrokenFrom(7), 'an empty list')
+  list.add(extent(0, 100, 1, 0))
+  list.add(extent(128, 10, 2, 0))
+  t.notOk(list.isUnbrokenFrom(0))
+  list.add(extent(100, 28, 1, 100))
+  t.ok(list.isUnbrokenFrom(0))
+  t.ok(list.isUnbrokenFrom(50), 'what is committed already may be written again')
+  list.take(1)
+  t.notOk(list.isUnbrokenFrom(0))
+})
+
 t.test('a newer range cuts a hole into an older one', async t => {
   const list = new ExtentList()
   list.add(extent(0, 100, 1, 0))

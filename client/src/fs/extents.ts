@@ -72,6 +72,16 @@ export class ExtentList {
     return last === undefined ? 0 : last.offset + last.length
   }
 
+  /** Whether the list covers the file from `offset` to its end without a gap. */
+  isUnbrokenFrom(offset: number): boolean {
+    let end = offset
+    for (const extent of this.#extents) {
+      if (extent.offset > end) return false
+      end = Math.max(end, extent.offset + extent.length)
+    }
+    return true
+  }
+
   /** Adds a range; what it covers of older ones is theirs no longer. */
   add(extent: Extent): void {
     assert(extent.length > 0, 'an extent without bytes')

@@ -170,8 +170,11 @@ export class SequentialWriter {
     const blocks = await this.#intoBlocks()
     await blocks.append(this.#position, bytes)
     this.#position += bytes.length
-    // A second range means that a block is full: readers may see it now.
-    if (blocks.extents.length > 1) await this.#commit(blocks)
+    // A second range means that a block is full: readers may see it now. While its end is still on the way,
+    // the next block waits with it: what a reader sees of a file that grows is always a beginning of it.
+    const { extents } = blocks
+    const committedSize = (this.#file as LeasedFile).status.size
+    if (extents.length > 1 && extents.isUnbrokenFrom(committedSize)) await this.#commit(blocks)
   }
 
   async #complete(): Promise<WireStatus> {
