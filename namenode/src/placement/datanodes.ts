@@ -15,6 +15,8 @@ import type { DatanodeRow } from '../store/tables/datanode-table.ts'
 const SILENT_MS = 10_000
 /** Blocks are immutable once sealed and never written anew: they have one generation. */
 const GENERATION = 1
+/** What a capability that names no block carries in place of one. */
+const NO_BLOCK = { blockId: 0, generation: 0, group: 0 }
 
 export interface Heartbeat {
   readonly capacityBytes: number
@@ -75,7 +77,7 @@ export class Datanodes {
 
   /** The right to list what datanodes hold. */
   adminCapability(principal: string): Buffer {
-    return this.#mint(0, CAPABILITY_MODE.admin, principal)
+    return this.#mint(NO_BLOCK, CAPABILITY_MODE.admin, principal)
   }
 
   disk(): { capacityBytes: number; freeBytes: number } {
@@ -121,20 +123,17 @@ export class Datanodes {
   }
 
   #located(blockId: number, members: DatanodeRow[], mode: number, principal: string): LocatedBlock {
+    const block = { blockId, generation: GENERATION, group: groupOf(blockId) }
     return {
-      blockId,
-      generation: GENERATION,
-      group: groupOf(blockId),
+      ...block,
       members: members.map(({ nodeId, host, port }) => ({ nodeId, host, port })),
-      capability: this.#mint(blockId, mode, principal),
+      capability: this.#mint(block, mode, principal),
     }
   }
 
-  #mint(blockId: number, mode: number, principal: string): Buffer {
+  #mint(block: typeof NO_BLOCK, mode: number, principal: string): Buffer {
     return mintCapability(this.#key, {
-      blockId,
-      generation: GENERATION,
-      group: groupOf(blockId),
+      ...block,
       mode,
       principal,
       expirySeconds: this.#clock.wall().seconds + Math.floor(CAPABILITY_MS / 1000),
