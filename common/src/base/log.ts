@@ -20,11 +20,11 @@ export function makeLogger(role: string, level: string, format: LogFormat = 'jso
 
 /** One JSON line of ours as text: `2026-11-24T21:30:00.000Z INFO  namenode[42] namenode-ready port=8020`. */
 function textOf(line: string): string {
-  const { time, level, role, pid, msg, ...fields } = JSON.parse(line) as Record<string, unknown>
+  const { time, level, role, pid, msg, event, ...fields } = JSON.parse(line) as Record<string, unknown>
   const when = new Date(time as number).toISOString()
   const name = (pino.levels.labels[level as number] ?? String(level)).toUpperCase().padEnd(5)
   const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${shown(value)}`)
-  return `${when} ${name} ${role}[${pid}] ${msg ?? ''}${rest.join('')}\n`
+  return `${when} ${name} ${role}[${pid}] ${[msg, event].filter(Boolean).join(' ')}${rest.join('')}\n`
 }
 
 function shown(value: unknown): string {
