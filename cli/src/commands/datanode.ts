@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { CommandError, UsageError } from '../exit.ts'
 import { defineCommand } from '../options/command.ts'
-import { logLevelOption } from '../options/common.ts'
+import { logFormatOption, logLevelOption } from '../options/common.ts'
 import { runRole } from '../up/role.ts'
 
 export const command = defineCommand({
@@ -65,6 +65,7 @@ export const command = defineCommand({
       sentence: 'File with the token that the namenode wants on TCP.',
     },
     logLevelOption,
+    logFormatOption,
   ],
   async run({ values }) {
     const dataFolder = resolve(values['data-dir'])
@@ -86,6 +87,7 @@ export const command = defineCommand({
           port: values.port,
           metricsPort: values['metrics-port'],
           logLevel: values['log-level'],
+          logFormat: values['log-format'],
           ...(values.rack === undefined ? {} : { rack: values.rack }),
           ...(values['advertised-host'] === undefined ? {} : { advertisedHost: values['advertised-host'] }),
         })

@@ -1,7 +1,7 @@
 /** `hopbine namenode`: one namenode in the foreground. `hopbine up` starts it like this. */
 import { resolve } from 'node:path'
 import { defineCommand } from '../options/command.ts'
-import { logLevelOption } from '../options/common.ts'
+import { logFormatOption, logLevelOption } from '../options/common.ts'
 import { runRole } from '../up/role.ts'
 
 export const command = defineCommand({
@@ -47,6 +47,7 @@ export const command = defineCommand({
       sentence: 'File of mode 0600 with the token that clients on TCP must show.',
     },
     logLevelOption,
+    logFormatOption,
   ],
   async run({ values }) {
     const dataFolder = resolve(values['data-dir'])
@@ -66,6 +67,7 @@ export const command = defineCommand({
           tokenFile,
           metricsPort: values['metrics-port'],
           logLevel: values['log-level'],
+          logFormat: values['log-format'],
         })
       },
     })

@@ -5,7 +5,7 @@ import { type HomeLayout, homeOf, layoutOf } from '../home/layout.ts'
 import { makeHomeFolder, prepareHome } from '../home/prepare.ts'
 import { readUpFile, type UpFile } from '../home/up-file.ts'
 import { defineCommand } from '../options/command.ts'
-import { homeOption, jsonOption, logLevelOption } from '../options/common.ts'
+import { homeOption, jsonOption, logFormatOption, logLevelOption } from '../options/common.ts'
 import type { OptionRow } from '../options/row.ts'
 import { ownCommand, quoted } from '../output/shell-word.ts'
 import { datanodeCount } from '../up/datanode-count.ts'
@@ -47,6 +47,7 @@ const options = [
     setting: true,
   },
   logLevelOption,
+  logFormatOption,
   jsonOption,
 ] as const satisfies readonly OptionRow[]
 
@@ -75,6 +76,7 @@ export const command = defineCommand({
         port: values.port,
         metricsPort: values['metrics-port'],
         logLevel: values['log-level'],
+        logFormat: values['log-format'],
         mounts: values.mount.map(directory => resolve(directory)),
         onServing: async socketPath => {
           const heard = await awaitDatanodes(socketPath, datanodes)

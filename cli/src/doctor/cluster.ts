@@ -81,9 +81,9 @@ function lastLines(path: string): string[] {
   }
 }
 
-/** A JSON line of level error, or a line of another form: what a crash prints. */
+/** A line of level error, as JSON or as text, or a line of another form: what a crash prints. */
 function isError(line: string): boolean {
-  if (!line.startsWith('{')) return /error|fatal|assert/i.test(line)
-  const level = /"level":(\d+)/.exec(line)?.[1]
-  return level !== undefined && Number(level) >= LEVEL_ERROR
+  if (line.startsWith('{')) return Number(/"level":(\d+)/.exec(line)?.[1] ?? 0) >= LEVEL_ERROR
+  const level = /^\d{4}-\d\d-\d\dT\S+Z ([A-Z]+) /.exec(line)?.[1]
+  return level === undefined ? /error|fatal|assert/i.test(line) : level === 'ERROR' || level === 'FATAL'
 }

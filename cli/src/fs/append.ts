@@ -44,7 +44,7 @@ async function append(
 ): Promise<void> {
   const { signal } = call
   const target = isNew
-    ? await call.fs.create(path, { createParents: false, signal })
+    ? await call.fs.create(path, { ...call.newFiles, createParents: false, signal })
     : await call.fs.append(path, { signal })
   await pipeline(bytesOf(sources), target, { signal })
 }

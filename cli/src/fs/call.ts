@@ -7,6 +7,7 @@ import type { FileSystem } from '@hopbine/client/index.ts'
 import { EXIT } from '../exit.ts'
 import type { Printer } from '../output/printer.ts'
 import { messageOf } from './path-error.ts'
+import type { NewFiles } from './properties.ts'
 
 export interface CallParts {
   /** Name of the command without its dash. */
@@ -15,6 +16,8 @@ export interface CallParts {
   readonly flags: ReadonlyMap<string, string>
   readonly args: readonly string[]
   readonly json: boolean
+  /** How files that the command makes are stored. */
+  readonly newFiles: NewFiles
   readonly fs: FileSystem
   readonly out: Printer
   /** Aborted by Ctrl-C. */
@@ -25,6 +28,7 @@ export class ShellCall {
   readonly name: string
   readonly args: readonly string[]
   readonly json: boolean
+  readonly newFiles: NewFiles
   readonly fs: FileSystem
   readonly out: Printer
   readonly signal: AbortSignal
@@ -37,6 +41,7 @@ export class ShellCall {
     this.name = parts.name
     this.args = parts.args
     this.json = parts.json
+    this.newFiles = parts.newFiles
     this.fs = parts.fs
     this.out = parts.out
     this.signal = parts.signal

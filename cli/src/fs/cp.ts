@@ -81,7 +81,12 @@ async function copyFile(transfer: Transfer, item: FoundItem, target: Item): Prom
   if (target.status !== undefined && !overwrite) throw PathError.exists(target.text)
   if (item.status.size <= INLINE_BYTES_MAX) {
     const content = await call.fs.readFile(item.path, { signal })
-    await call.fs.writeFile(target.path, content, { overwrite, createParents: false, signal })
+    await call.fs.writeFile(target.path, content, {
+      ...call.newFiles,
+      overwrite,
+      createParents: false,
+      signal,
+    })
     progress.bytes += content.length
     await transfer.tell(item.path, target.path, content.length)
   } else await putStream(transfer, await call.fs.open(item.path, { signal }), target, item.path)

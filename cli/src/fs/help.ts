@@ -7,6 +7,7 @@ import { allCommands } from './table.ts'
 const GENERAL = [
   ['--home DIR', 'The installation to work with (default ~/.hopbine, or HOPBINE_HOME).'],
   ['--user NAME[:GROUP,…]', 'Act as this user; superusers only (or HOPBINE_USER).'],
+  ['-D NAME=VALUE', 'How new files are stored: dfs.replication=2, dfs.blocksize=64m.'],
   ['--json', 'Print JSON, one value a line; for every command that prints results.'],
 ] as const
 

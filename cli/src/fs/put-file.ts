@@ -9,6 +9,7 @@ import { INLINE_BYTES_MAX, LEASE_SOFT_MS } from '@hopbine/common/base/limits.ts'
 import type { Item } from './items.ts'
 import { isLater, type LocalItem } from './local-tree.ts'
 import { PathError } from './path-error.ts'
+import type { NewFiles } from './properties.ts'
 import { pump } from './pump.ts'
 import { COPYING, type Transfer } from './transfer.ts'
 
@@ -166,12 +167,12 @@ async function keepTimes(transfer: Transfer, source: LocalItem, path: string): P
 function creation(transfer: Transfer): {
   createParents: false
   signal?: AbortSignal
-  replication?: number
-} {
+} & NewFiles {
   return {
     createParents: false,
     // A run that can be resumed ends its part in order instead of giving it up.
     ...(transfer.isResuming ? {} : { signal: transfer.call.signal }),
+    ...transfer.call.newFiles,
     ...(transfer.call.has('l') ? { replication: 1 } : {}),
   }
 }

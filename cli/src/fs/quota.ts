@@ -3,6 +3,7 @@
  */
 import type { NewQuota } from '@hopbine/client/index.ts'
 import { wrong } from './arguments.ts'
+import { parseByteCount } from './byte-count.ts'
 import type { ShellCall } from './call.ts'
 import { type FsCommand, MANY } from './command.ts'
 import { forEachItem } from './items.ts'
@@ -61,13 +62,9 @@ function parseCount(text: string): number {
   return count
 }
 
-const STEPS = ['', 'k', 'm', 'g', 't', 'p']
-
-export function parseBytes(text: string): number {
-  const found = /^(?<number>\d+)(?<prefix>[kmgtp]?)b?$/i.exec(text)?.groups
-  const step = STEPS.indexOf((found?.prefix ?? '').toLowerCase())
-  const bytes = found === undefined ? Number.NaN : Number(found.number) * 1024 ** step
-  if (!Number.isSafeInteger(bytes)) throw wrong(`"${text}" is not a valid value for a quota.`)
+function parseBytes(text: string): number {
+  const bytes = parseByteCount(text)
+  if (bytes === undefined) throw wrong(`"${text}" is not a valid value for a quota.`)
   return bytes
 }
 

@@ -8,18 +8,20 @@ import { connectHome } from '../home/connect.ts'
 import { homeOf } from '../home/layout.ts'
 import { Printer } from '../output/printer.ts'
 import { readArguments, wrong } from './arguments.ts'
-import { ShellCall } from './call.ts'
+import { type CallParts, ShellCall } from './call.ts'
 import type { FsCommand } from './command.ts'
+import { type NewFiles, readProperty } from './properties.ts'
 import { FAMILIES, findCommand } from './table.ts'
 
 /** What may stand before the command, too. */
 interface Leading {
   readonly flags: Map<string, string>
+  readonly newFiles: NewFiles
   readonly rest: readonly string[]
 }
 
 export async function runShell(words: readonly string[]): Promise<number> {
-  const { flags: leading, rest } = readLeading(words)
+  const { flags: leading, newFiles, rest } = readLeading(words)
   const [word, ...args] = rest
   if (word === undefined || word === '-help' || word === '-usage' || leading.has('-help')) {
     const { printHelp } = await import('./help.ts')
@@ -38,23 +40,26 @@ export async function runShell(words: readonly string[]): Promise<number> {
     const { printHelp } = await import('./help.ts')
     return printHelp('-help', [command.name])
   }
-  return connectAndRun(command, new Map([...leading, ...parsed.flags]), parsed.args)
+  return connectAndRun(command, { ...parsed, flags: new Map([...leading, ...parsed.flags]), newFiles })
 }
 
 function readLeading(words: readonly string[]): Leading {
   const flags = new Map<string, string>()
+  let newFiles: NewFiles = {}
   let position = 0
   for (; position < words.length; position++) {
     const word = words[position] as string
     if (word === '--json' || word === '--help') flags.set(word.slice(1), '')
-    else if (word === '--home' || word === '--user') {
+    else if (word === '--home' || word === '--user' || word === '-D') {
       position += 1
       const value = words[position]
       if (value === undefined) throw wrong(`${word} needs a value`)
-      flags.set(word.slice(1), value)
-    } else break
+      if (word === '-D') newFiles = { ...newFiles, ...readProperty(value) }
+      else flags.set(word.slice(1), value)
+    } else if (/^-D[\w.-]+=/.test(word)) newFiles = { ...newFiles, ...readProperty(word.slice(2)) }
+    else break
   }
-  return { flags, rest: words.slice(position) }
+  return { flags, newFiles, rest: words.slice(position) }
 }
 
 async function commandNamed(word: string): Promise<FsCommand | undefined> {
@@ -83,16 +88,16 @@ function printUsage(command: FsCommand, error: UsageError): number {
 
 async function connectAndRun(
   command: FsCommand,
-  flags: ReadonlyMap<string, string>,
-  args: readonly string[],
+  given: Pick<CallParts, 'flags' | 'args' | 'newFiles'>,
 ): Promise<number> {
+  const { flags } = given
   const interruption = new AbortController()
   const exitCode = catchSignals(interruption)
   const fs = await connect(flags)
   const { signal } = interruption
   const out = new Printer()
   const json = flags.has('-json') && command.printsJson
-  const call = new ShellCall({ name: command.name, flags, args, json, fs, out, signal })
+  const call = new ShellCall({ ...given, name: command.name, json, fs, out, signal })
   try {
     await command.run(call)
     await out.flush()

@@ -68,7 +68,7 @@ async function forEachName(
 
 async function makeEmpty(call: ShellCall, path: string): Promise<void> {
   try {
-    await call.fs.writeFile(path, EMPTY, { createParents: false, overwrite: true })
+    await call.fs.writeFile(path, EMPTY, { ...call.newFiles, createParents: false, overwrite: true })
   } catch (error) {
     // The parent that is not a directory reads as a missing path, as in Hadoop.
     throw isFsError(error, 'NOT_A_DIRECTORY') ? PathError.notDirectory(path) : error

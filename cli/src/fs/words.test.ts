@@ -1,10 +1,11 @@
 import t from 'tap'
 import { readArguments } from './arguments.ts'
+import { parseByteCount } from './byte-count.ts'
 import { type FsCommand, MANY } from './command.ts'
 import { parseExpression } from './find.ts'
 import { Lanes } from './lanes.ts'
 import { parseMode } from './mode-change.ts'
-import { parseBytes } from './quota.ts'
+import { readProperty } from './properties.ts'
 import { checkpointTime } from './trash.ts'
 
 const command: FsCommand = {
@@ -89,12 +90,26 @@ t.test('expressions of find split from the paths', async t => {
   t.throws(() => parseExpression(['/', '-type', 'x']), { message: 'Unknown type x: d, f or l expected' })
 })
 
-t.test('byte counts of quotas take a unit', async t => {
-  t.equal(parseBytes('10'), 10)
-  t.equal(parseBytes('2k'), 2048)
-  t.equal(parseBytes('3G'), 3 * 1024 ** 3)
-  for (const text of ['', '-1', '1.5g', 'g', '99999999p'])
-    t.throws(() => parseBytes(text), { name: 'UsageError', exitCode: 255 })
+t.test('byte counts take a unit', async t => {
+  t.equal(parseByteCount('10'), 10)
+  t.equal(parseByteCount('2k'), 2048)
+  t.equal(parseByteCount('3G'), 3 * 1024 ** 3)
+  for (const text of ['', '-1', '1.5g', 'g', '99999999p']) t.equal(parseByteCount(text), undefined, text)
+})
+
+t.test('properties before a command say how new files are stored', async t => {
+  t.strictSame(readProperty('dfs.replication=3'), { replication: 3 })
+  t.strictSame(readProperty('dfs.blocksize=64m'), { blockSize: 64 * 1024 ** 2 })
+  const cases: ReadonlyArray<readonly [text: string, message: string]> = [
+    ['dfs.replication', '-D needs NAME=VALUE, not "dfs.replication"'],
+    ['dfs.replication=0', 'dfs.replication must be 1 to 16, not "0"'],
+    ['dfs.replication=', 'dfs.replication must be 1 to 16, not ""'],
+    ['dfs.blocksize=1k', 'dfs.blocksize must be 1m to 1g, not "1k"'],
+    ['dfs.blocksize=many', 'dfs.blocksize must be 1m to 1g, not "many"'],
+    ['dfs.replicatoin=2', '-D does not know the property "dfs.replicatoin": did you mean dfs.replication?'],
+    ['toString=2', '-D does not know the property "toString": it knows dfs.replication and dfs.blocksize'],
+  ]
+  for (const [text, message] of cases) t.throws(() => readProperty(text), { message, exitCode: 255 })
 })
 
 t.test('names of trash checkpoints carry their time', async t => {

@@ -25,3 +25,13 @@ export const logLevelOption = {
   sentence: 'How much a role writes to its log.',
   setting: true,
 } as const satisfies OptionRow
+
+export const logFormatOption = {
+  name: 'log-format',
+  type: 'choice',
+  value: 'FORMAT',
+  choices: ['json', 'text'],
+  default: 'json',
+  sentence: 'Form of the log: JSON, one object a line, or text for people.',
+  setting: true,
+} as const satisfies OptionRow

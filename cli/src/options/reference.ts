@@ -34,11 +34,12 @@ the file \`config.json\` of the home folder, an object of option names and value
 
 const FS_HEAD = `## hopbine fs
 
-\`hopbine fs [--home DIR] [--user NAME[:GROUP,…]] [--json] -COMMAND [-flag …] [argument …]\`
+\`hopbine fs [--home DIR] [--user NAME[:GROUP,…]] [--json] [-D NAME=VALUE] -COMMAND [-flag …] [argument …]\`
 
 Relative paths start at \`/user/NAME\`. Patterns: \`*\` and \`?\` within a name, \`[abc]\`, \`[a-z]\`,
 \`[^a]\`, \`{a,b}\`, and \`\\\` before a plain character. \`--user\` acts as another user and is for
-superusers; \`HOPBINE_USER\` does the same.
+superusers; \`HOPBINE_USER\` does the same. \`-D\` says how new files are stored: \`dfs.replication=2\`
+copies of each block, \`dfs.blocksize=64m\` for the largest block.
 
 Files that are copied appear whole or not at all: a large one is \`NAME._COPYING_\` until it is complete.
 Ctrl-C removes it, except with \`--resume\`, which lets a later run go on there. A run with \`--resume\`

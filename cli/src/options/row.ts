@@ -28,7 +28,9 @@ type Plain<Row extends OptionRow> = Row['type'] extends 'flag'
   ? boolean
   : Row['type'] extends 'count' | 'port'
     ? number
-    : string
+    : Row extends { readonly type: 'choice'; readonly choices: readonly (infer Choice extends string)[] }
+      ? Choice
+      : string
 
 type ValueOf<Row extends OptionRow> = Row['multiple'] extends true
   ? readonly Plain<Row>[]

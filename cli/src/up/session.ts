@@ -22,6 +22,7 @@ export interface SessionOptions {
   readonly port: number
   readonly metricsPort: number
   readonly logLevel: string
+  readonly logFormat: string
   /** Directories of this machine where the top of the filesystem is mounted. */
   readonly mounts: readonly string[]
   /** Called when everything serves, before `up.json` is written; may throw. */
@@ -96,7 +97,8 @@ function namenodeSpec(options: SessionOptions): RoleSpec {
       ...['namenode', '--data-dir', layout.namenodeFolder, '--socket', prepared.socketPath],
       ...['--host', LOOPBACK, '--port', String(before?.port ?? options.port)],
       ...['--metrics-port', String(before?.metricsPort ?? options.metricsPort)],
-      ...['--token-file', layout.tokenFile, '--log-level', options.logLevel],
+      ...['--token-file', layout.tokenFile],
+      ...['--log-level', options.logLevel, '--log-format', options.logFormat],
     ],
   }
 }
@@ -124,7 +126,8 @@ function datanodeSpecs(options: SessionOptions, namenode: ReadyMessage): RoleSpe
       ...['--namenode', `${namenode.host}:${namenode.port}`],
       ...['--host', LOOPBACK, '--port', String(before?.port ?? 0)],
       ...['--metrics-port', String(before?.metricsPort ?? 0)],
-      ...['--token-file', layout.tokenFile, '--log-level', options.logLevel],
+      ...['--token-file', layout.tokenFile],
+      ...['--log-level', options.logLevel, '--log-format', options.logFormat],
     ],
   }))
 }

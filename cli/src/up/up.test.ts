@@ -190,6 +190,24 @@ t.test('a home with a very long path has its socket elsewhere', async t => {
   t.equal((await long.fs('-ls', '/')).code, 0)
 })
 
+t.test('logs are JSON, or text on request', async t => {
+  const other = new Installation(t.testdir())
+  t.teardown(() => other.down())
+  const log = (role: string): string => readFileSync(join(other.home, `logs/${role}.log`), 'utf8')
+  await other.up([], { env: { HOPBINE_LOG_LEVEL: 'debug' } })
+  for (const line of log('namenode').trim().split('\n')) t.match(JSON.parse(line), { role: 'namenode' })
+  await other.down()
+  write(other.home, 'config.json', '{"log-format": "text"}')
+  await other.up()
+  for (const role of ['namenode', 'datanode']) {
+    const lines = log(role === 'namenode' ? role : `${role}-1`)
+    t.match(lines, new RegExp(`^\\d{4}-\\d\\d-\\d\\dT\\S+Z [A-Z]+ +${role}\\[\\d+\\] \\S+`))
+    t.notMatch(lines, '{"level"')
+  }
+  const doctor = await other.run('doctor')
+  t.match(doctor.out, /log: namenode\.log: no error in its last lines/)
+})
+
 t.test('roles start alone, and stop at a signal', async t => {
   const folder = t.testdir({ run: {}, secrets: { 'rpc.token': `${'ab'.repeat(32)}\n` } })
   chmodSync(join(folder, 'run'), 0o700)
