@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Installation, run } from '../testing/installation.ts'
@@ -34,33 +33,6 @@ t.test('changes shows what was committed, in order', async t => {
   const last = await admin('changes', '--from', String(events.at(-1).index))
   t.match(last.out, /^\d+\.\d+ \S+Z \S+ rename \d+\/moved \(inode \d+\) from \d+\/made\n$/)
   t.equal((await admin('changes', '--max', '2')).out.trim().split('\n').length, 2)
-})
-
-t.test('fsck finds nothing in a sound installation, and a copy that a datanode has lost', async t => {
-  const folder = t.testdir()
-  const file = join(folder, 'large')
-  writeFileSync(file, randomBytes(300_000))
-  t.equal((await installation.fs('-put', file, '/large')).code, 0)
-  const sound = await admin('fsck')
-  t.equal(sound.code, 0)
-  t.match(
-    sound.out,
-    /^\d+ files and \d+ directories, 1 blocks \(1 copies sound, 0 bad\) checked: no problem\n$/,
-  )
-  t.match(JSON.parse((await admin('fsck', '--json', '--metadata-only')).out), { problems: 0, repaired: 0 })
-
-  await installation.down()
-  const groups = join(installation.home, 'datanode-1/groups')
-  rmSync(groups, { recursive: true })
-  await installation.up()
-  const lost = await admin('fsck')
-  t.equal(lost.code, 1)
-  t.match(
-    lost.out,
-    /^block \d+ \(inode \d+\) on \w+: .+\nblock \d+ \(inode \d+\): no sound copy of its 300000 bytes/,
-  )
-  t.match(lost.out, /1 blocks \(0 copies sound, 1 bad\) checked: 2 problems, 0 repaired\n$/)
-  t.equal((await installation.fs('-rm', '-skipTrash', '/large')).code, 0)
 })
 
 t.test('a backup is restored onto the stopped home, and onto an empty one', async t => {
