@@ -64,6 +64,8 @@ export async function runWorkload(
     const metrics = await measureOn(cluster, workload, values, tell)
     return { workload: workload.name, options: optionsOf(workload, values), machine, metrics }
   } finally {
+    // Whatever failed, a server that ended by itself is the first thing to know.
+    for (const death of await cluster.deaths()) tell(death)
     forgetSignals()
     await cluster.close()
   }

@@ -114,6 +114,12 @@ export class ProcessCluster {
     await RoleProcess.startAndKill(this.#specOf(role), killAfterMs)
   }
 
+  /** Servers of ours that ended by themselves, in words. */
+  async deaths(): Promise<string[]> {
+    const deaths = await Promise.all([...this.#roles.values()].map(role => role.death()))
+    return deaths.filter(death => death !== undefined)
+  }
+
   /** Stops what was started and removes a temporary home. */
   async close(): Promise<void> {
     this.#operator?.close()

@@ -23,17 +23,20 @@ export interface RoleStart {
 }
 
 const LAUNCHER = fileURLToPath(new URL('../../../scripts/hopbine', import.meta.url))
-/** Lines of a server's log that are shown when it cannot start. */
-const LOG_LINES_SHOWN = 5
+/** Lines of a server's log that are shown when it cannot start or ends by itself. */
+const LOG_LINES_SHOWN = 8
 
 export class RoleProcess {
   readonly role: string
   readonly pid: number
   readonly address: TcpAddress
   readonly #child: ChildProcess
+  readonly #logFile: string
+  #asked = false
 
-  private constructor(role: string, child: ChildProcess, address: TcpAddress) {
-    this.role = role
+  private constructor(start: RoleStart, child: ChildProcess, address: TcpAddress) {
+    this.role = start.role
+    this.#logFile = start.logFile
     this.pid = child.pid as number
     this.address = address
     this.#child = child
@@ -43,8 +46,10 @@ export class RoleProcess {
   static async start(start: RoleStart): Promise<RoleProcess> {
     const child = launch(start)
     const address = await ready(child)
-    if (address === undefined) throw new BenchError(await whyNot(start))
-    return new RoleProcess(start.role, child, address)
+    if (address === undefined) {
+      throw new BenchError(`${start.role} did not start; ${await endOf(start.logFile)}`)
+    }
+    return new RoleProcess(start, child, address)
   }
 
   /** Starts it and kills it so many milliseconds later, whatever it does then. */
@@ -60,9 +65,17 @@ export class RoleProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
+  /** How it ended and the end of its log, if it ended although nobody here asked it to. */
+  async death(): Promise<string | undefined> {
+    if (this.isRunning || this.#asked) return undefined
+    const how = this.#child.signalCode ?? `exit status ${this.#child.exitCode}`
+    return `${this.role} ended (${how}); ${await endOf(this.#logFile)}`
+  }
+
   /** Asks it to stop, or kills it, and resolves when it has ended. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (!this.isRunning) return
+    this.#asked = true
     const ended = once(this.#child, 'exit')
     this.#child.kill(signal)
     await ended
@@ -91,7 +104,7 @@ function ready(child: ChildProcess): Promise<TcpAddress | undefined> {
   })
 }
 
-async function whyNot({ role, logFile }: RoleStart): Promise<string> {
+async function endOf(logFile: string): Promise<string> {
   const lines = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-LOG_LINES_SHOWN)
-  return `${role} did not start; the end of ${logFile}:\n${lines.join('\n')}`
+  return `the end of ${logFile}:\n${lines.join('\n')}`
 }
