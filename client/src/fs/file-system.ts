@@ -108,7 +108,8 @@ export class FileSystem {
   async delete(path: string, options: Options.DeleteOptions = {}): Promise<Options.Removed> {
     const only = metadata.REMOVE[options.only ?? 'any']
     const request = { path: this.resolve(path), recursive: options.recursive ?? false, only }
-    return this.call(metadata.remove, request, options)
+    const { files, directories, bytes } = await this.call(metadata.remove, request, options)
+    return { files, directories, bytes }
   }
 
   async getFileStatus(path: string, options: Options.StatusOptions = {}): Promise<FileStatus> {
