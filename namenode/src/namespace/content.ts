@@ -21,6 +21,7 @@ export function checkExtents(tx: Tx, row: EntryRow, extents: readonly Extent[], 
   if (extents.length > EXTENTS_PER_COMMIT_MAX) {
     throw new FsError('INVALID_ARGUMENT', `one commit has at most ${EXTENTS_PER_COMMIT_MAX} extents`)
   }
+  const own = new Set<number>()
   for (const { offset, length, blockId, blockOffset } of extents) {
     if (offset < 0 || length <= 0 || blockOffset < 0 || offset + length > size) {
       throw new FsError(
@@ -31,19 +32,22 @@ export function checkExtents(tx: Tx, row: EntryRow, extents: readonly Extent[], 
     if (blockOffset + length > BLOCK_BYTES_MAX) {
       throw new FsError('INVALID_ARGUMENT', `a block has at most ${BLOCK_BYTES_MAX} bytes`)
     }
-    if (tx.blocks.get(blockId)?.inodeId !== row.id) {
+    if (!own.has(blockId) && tx.blocks.get(blockId)?.inodeId !== row.id) {
       throw new FsError('INVALID_ARGUMENT', `block ${blockId} does not belong to inode ${row.id}`)
     }
+    own.add(blockId)
   }
 }
 
 /** Lays extents over what the file has, in the order given. */
 export function layExtents(tx: Tx, inodeId: number, extents: readonly Extent[]): void {
+  const uses = new BlockUses()
   for (const extent of extents) {
-    clearRange(tx, inodeId, extent.offset, extent.offset + extent.length)
-    tx.blocks.addLive(extent.blockId, extent.length, extent.blockOffset + extent.length)
+    clearRange(tx, inodeId, extent.offset, extent.offset + extent.length, uses)
+    uses.add(extent.blockId, extent.length, extent.blockOffset + extent.length)
     if (!grewLast(tx, inodeId, extent)) tx.extents.insert(inodeId, { ...extent })
   }
+  uses.write(tx)
 }
 
 /** Cuts everything from `size` on, wherever the bytes are. The row's size is the caller's. */
@@ -55,7 +59,28 @@ export function cutContent(tx: Tx, row: EntryRow, size: number): void {
 }
 
 export function cutExtents(tx: Tx, inodeId: number, size: number): void {
-  clearRange(tx, inodeId, size, Number.MAX_SAFE_INTEGER)
+  const uses = new BlockUses()
+  clearRange(tx, inodeId, size, Number.MAX_SAFE_INTEGER, uses)
+  uses.write(tx)
+}
+
+/** What a command changes in the use of blocks, gathered: many extents of one commit lie in one block. */
+class BlockUses {
+  readonly #uses = new Map<number, { bytes: number; needed: number }>()
+
+  /** Extents gained (or lost) so many bytes of a block; `needed` is the highest byte they need. */
+  add(blockId: number, bytes: number, needed: number): void {
+    const use = this.#uses.get(blockId)
+    if (use === undefined) this.#uses.set(blockId, { bytes, needed })
+    else {
+      use.bytes += bytes
+      use.needed = Math.max(use.needed, needed)
+    }
+  }
+
+  write(tx: Tx): void {
+    for (const [blockId, { bytes, needed }] of this.#uses) tx.blocks.addLive(blockId, bytes, needed)
+  }
 }
 
 /** Turns blocks of the file that no extent points into into tombstones: all of them, or about `max`. */
@@ -83,19 +108,22 @@ export function leaveInline(tx: Tx, row: EntryRow): void {
 }
 
 /** Removes `[start, end)` from the file: extents inside go, those across the borders are trimmed or split. */
-function clearRange(tx: Tx, inodeId: number, start: number, end: number): void {
+function clearRange(tx: Tx, inodeId: number, start: number, end: number, uses: BlockUses): void {
   for (;;) {
     const overlapping = tx.extents.overlapping(inodeId, start, end, OVERLAP_PAGE)
-    for (const old of overlapping) clearExtent(tx, inodeId, old, start, end)
+    for (const old of overlapping) {
+      const cut = clearExtent(tx, inodeId, old, start, end)
+      uses.add(old.blockId, -cut, 0)
+    }
     if (overlapping.length < OVERLAP_PAGE) return
   }
 }
 
-function clearExtent(tx: Tx, inodeId: number, old: ExtentRow, start: number, end: number): void {
+/** Answers the bytes cut out. */
+function clearExtent(tx: Tx, inodeId: number, old: ExtentRow, start: number, end: number): number {
   const oldEnd = old.offset + old.length
   const cutStart = Math.max(old.offset, start)
   const cutEnd = Math.min(oldEnd, end)
-  tx.blocks.addLive(old.blockId, -(cutEnd - cutStart), 0)
   if (cutStart > old.offset) tx.extents.resize(inodeId, old.offset, cutStart - old.offset)
   else tx.extents.delete(inodeId, old.offset)
   if (cutEnd < oldEnd) {
@@ -106,6 +134,7 @@ function clearExtent(tx: Tx, inodeId: number, old: ExtentRow, start: number, end
       blockOffset: old.blockOffset + (cutEnd - old.offset),
     })
   }
+  return cutEnd - cutStart
 }
 
 /** True if the extent continued the one before it, in the file and in the block, and was merged into it. */
