@@ -223,6 +223,14 @@ export const ERRORS = {
     'The block capability is missing, wrong or expired.',
   ),
   INTERNAL: row(37, 'EIO', 500, 'IOException', 'never', 'The server met a defect and says so in its log.'),
+  TOO_MANY_LINKS: row(
+    38,
+    'EMLINK',
+    409,
+    'IOException',
+    'never',
+    'The file has as many names as it may have.',
+  ),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -21,6 +21,8 @@ export const ROOT_SHARD = 0 as ShardId
 export const ROOT_INODE = 1 as InodeId
 /** Hidden directory below which removed trees wait for reclaim; no path leads there. */
 export const RECLAIM_INODE = 2 as InodeId
+/** Hidden directory of inodes that have no name and are still open somewhere. */
+export const ORPHAN_INODE = 3 as InodeId
 /** First sequence that a shard hands out; what is below is reserved. */
 export const FIRST_SEQUENCE = 1024
 

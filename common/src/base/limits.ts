@@ -9,6 +9,8 @@ export const NAME_BYTES_MAX = 255
 export const PATH_BYTES_MAX = 4096
 /** Target of a symbolic link, in UTF-8 bytes; longer: NAME_TOO_LONG. */
 export const SYMLINK_BYTES_MAX = 4095
+/** Names of one inode; one more: TOO_MANY_LINKS. */
+export const LINKS_MAX = 1024
 /** Symbolic links followed for one path; more: SYMLINK_LOOP. */
 export const SYMLINK_HOPS_MAX = 40
 /** A file up to this size lives in the metadata store and travels with the metadata call. */

@@ -127,7 +127,20 @@ export const list_ = method(
 
 /** `rename` modes: refuse a taken name; replace as POSIX rename(2) does; swap two existing names. */
 export const RENAME = { noReplace: 0, replace: 1, exchange: 2 } as const
-export const rename = method(23, 'rename', 'write', 1, record({ from: text, to: text, mode: u8 }), nothing)
+/**
+ * Inodes that the caller's session has open: one of them that loses its last name lives on without one,
+ * until the session says `releaseOrphans` or falls silent. The answer says which did.
+ */
+const keepOpen = optional(list(int))
+const kept = optional(list(int))
+export const rename = method(
+  23,
+  'rename',
+  'write',
+  1,
+  record({ from: text, to: text, mode: u8, keepOpen }),
+  record({ kept }),
+)
 
 /**
  * What `remove` accepts at the path: anything, only non-directories (unlink), only an empty directory
@@ -142,8 +155,8 @@ export const remove = method(
   'remove',
   'write',
   1,
-  record({ path: text, recursive: flag, only: u8 }),
-  record({ files: int, directories: int, bytes: int }),
+  record({ path: text, recursive: flag, only: u8, keepOpen }),
+  record({ files: int, directories: int, bytes: int, kept }),
 )
 export const symlink = method(25, 'symlink', 'write', 1, record({ path: text, target: text }), statusAnswer)
 export const readlink = method(26, 'readlink', 'read', 1, record({ path: text }), record({ target: text }))
@@ -210,11 +223,14 @@ export const changes = method(
   record({ events: list(changeEvent), next: int, oldest: int }),
 )
 /**
- * Attributes, if the caller may do what `wanted` says: 4 read, 2 write, 1 execute or search, summed. ACCESS_DENIED
- * otherwise. For doors that open files in the name of others and use them in their own.
+ * Attributes, if the caller may do what `wanted` says: 4 read, 2 write, 1 execute or search, summed.
+ * ACCESS_DENIED otherwise. For doors that open files in the name of others and use them in their own.
  */
 export const access = method(36, 'access', 'read', 1, record({ path: text, wanted: u8 }), statusAnswer)
-/** Makes a fifo, socket or device. `device` is `MAJOR:MINOR` for devices, which only superusers make; else empty. */
+/**
+ * Makes a fifo, socket or device. `device` is `MAJOR:MINOR` for devices, which only superusers make; else
+ * empty.
+ */
 export const mknod = method(
   37,
   'mknod',
@@ -222,6 +238,20 @@ export const mknod = method(
   1,
   record({ path: text, kind: u8, mode: u16, device: text }),
   statusAnswer,
+)
+/**
+ * One more name for what is at `from`, which is no directory. Both count against the same quotas, or
+ * CROSS_SHARD.
+ */
+export const link = method(38, 'link', 'write', 1, record({ from: text, to: text }), statusAnswer)
+/** The session no longer has these inodes open. */
+export const releaseOrphans = method(
+  39,
+  'releaseOrphans',
+  'write',
+  1,
+  record({ inodeIds: list(int) }),
+  nothing,
 )
 export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   mkdir,
@@ -252,4 +282,6 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   changes,
   access,
   mknod,
+  link,
+  releaseOrphans,
 ]

@@ -9,6 +9,7 @@ import { ENTRY_FLAG } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { dropLease } from './lease.ts'
+import { addBytes, dropName } from './links.ts'
 import { SET_GID } from './permission.ts'
 import type { Target } from './resolve.ts'
 
@@ -127,6 +128,19 @@ export function idOf(tx: Tx, target: Target): number {
   return target.row === undefined ? (tx.directories.id[target.slot] as number) : target.row.id
 }
 
+/** Id of the row that holds the name. */
+export function entryIdOf(tx: Tx, target: Target): number {
+  return target.row !== undefined && target.link !== undefined ? target.link.id : idOf(tx, target)
+}
+
+/** A name that moved changes the inode, which lies elsewhere when the name is a further one. */
+export function touchLinked(tx: Tx, context: CommandContext, target: Target): void {
+  if (target.row === undefined || target.link === undefined) return
+  target.row.ctime = context.seconds
+  target.row.ctimeNs = context.nanos
+  tx.entries.update(target.row)
+}
+
 export function kindOf(target: Target): number {
   return target.row === undefined ? KIND.directory : target.row.kind
 }
@@ -144,10 +158,11 @@ export function moveEntry(
   const isDirectory = target.row === undefined ? 1 : 0
   const from = {
     parentId: tx.directories.id[target.parent] as number,
-    name: target.row?.name ?? tx.directories.nameOf(target.slot),
+    name: target.row === undefined ? tx.directories.nameOf(target.slot) : target.name,
   }
   const to = { parentId: tx.directories.id[toParent] as number, name: toName }
-  tx.entries.move(idOf(tx, target), from, to, seconds, nanos)
+  tx.entries.move(entryIdOf(tx, target), from, to, seconds, nanos)
+  touchLinked(tx, context, target)
   addWeight(tx, target.parent, weight, -1)
   countChild(tx, target.parent, -1, -isDirectory)
   touchDirectory(tx, context, target.parent)
@@ -165,6 +180,12 @@ export function moveEntry(
  * the reclaim directory, where a background command takes it apart; anything else goes at once.
  */
 export function dropEntry(tx: Tx, context: CommandContext, target: Target): void {
+  if (target.row !== undefined && target.row.nlink > 1) {
+    addWeight(tx, target.parent, weightOf(tx, target), -1)
+    countChild(tx, target.parent, -1, 0)
+    touchDirectory(tx, context, target.parent)
+    return dropName(tx, context, target)
+  }
   if (target.row === undefined || holdsBlocks(tx, target.row)) {
     if (target.row !== undefined) dropLease(tx, target.row.id)
     const reclaim = tx.directories.slotOf(RECLAIM_INODE)
@@ -200,9 +221,7 @@ export function addWeight(tx: Tx, slot: number, weight: Weight, sign: 1 | -1): v
 export function resizeFile(tx: Tx, row: EntryRow, size: number): void {
   const delta = size - row.size
   row.size = size
-  if (delta !== 0) {
-    tx.directories.addTotals(tx.directories.slotOf(row.parentId), 0, 0, delta, delta * row.replication)
-  }
+  if (delta !== 0) addBytes(tx, row, delta, delta * row.replication)
 }
 
 export function countChild(tx: Tx, slot: number, children: number, subdirectories: number): void {

@@ -50,6 +50,11 @@ export function endLease(tx: Tx, context: CommandContext, row: EntryRow): void {
   row.flags &= ~(ENTRY_FLAG.open | ENTRY_FLAG.unborn)
 }
 
+/** Ends the lease of a file whose last name is about to go; one with further names stays open. */
+export function closeIfLast(tx: Tx, context: CommandContext, row: EntryRow): void {
+  if (row.nlink <= 1) closeFile(tx, context, row)
+}
+
 /** Ends the lease of a file and writes the row. */
 export function closeFile(tx: Tx, context: CommandContext, row: EntryRow): void {
   if ((row.flags & ENTRY_FLAG.open) === 0) return

@@ -5,6 +5,7 @@ import { FsError } from '@hopbine/common/base/errors.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { addEntry, newRow } from './entries.ts'
+import { findEntry } from './links.ts'
 import { checkName, checkPath } from './names.ts'
 import { type Caller, EXECUTE, requireDirectoryAccess } from './permission.ts'
 import { INODE_PREFIX, resolvePlace, resolveTarget } from './resolve.ts'
@@ -64,7 +65,7 @@ function directoryAt(tx: Tx, caller: Caller, path: string): number {
 function step(tx: Tx, caller: Caller, parent: number, name: string, pathOf: () => string): number {
   const slot = tx.directories.find(parent, name)
   if (slot >= 0) return slot
-  const row = tx.entries.find(tx.directories.id[parent] as number, name)
+  const row = findEntry(tx, tx.directories.id[parent] as number, name)
   if (row === undefined) return -1
   const path = pathOf()
   if (row.kind === KIND.symlink) return directoryAt(tx, caller, path)

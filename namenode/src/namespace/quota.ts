@@ -48,6 +48,15 @@ function requireSpace(tx: Tx, slot: number, diskBytes: number): void {
   )
 }
 
+/** The nearest directory at or above `slot` that has a quota, or -1. */
+export function quotaRootOf(tx: Tx, slot: number): number {
+  const { nameQuota, spaceQuota, parent } = tx.directories
+  for (let at = slot; at >= 0; at = parent[at] as number) {
+    if (nameQuota[at] !== NO_QUOTA || spaceQuota[at] !== NO_QUOTA) return at
+  }
+  return -1
+}
+
 /** The deepest directory that is above both (or one of them), or -1. */
 export function commonAncestor(tx: Tx, a: number, b: number): number {
   const above = new Set<number>()

@@ -4,12 +4,13 @@
  * nothing. Search permission is checked on every directory on the way. No component is ever taken textually:
  * `..` exists only in targets of links.
  */
-import { FsError } from '@hopbine/common/base/errors.ts'
-import { RECLAIM_INODE, ROOT_INODE } from '@hopbine/common/base/ids.ts'
+import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
+import { ORPHAN_INODE, RECLAIM_INODE, ROOT_INODE } from '@hopbine/common/base/ids.ts'
 import { SYMLINK_HOPS_MAX } from '@hopbine/common/base/limits.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { Tx } from '../store/tx.ts'
+import { type FileTarget, fileTarget, findEntry, placesOf } from './links.ts'
 import { checkName, checkPath } from './names.ts'
 import { type Caller, EXECUTE, requireDirectoryAccess } from './permission.ts'
 
@@ -25,7 +26,7 @@ export interface Place {
 /** What is at a path: a directory by its slot, or anything else by its row. */
 export type Target =
   | { readonly slot: number; readonly row: undefined; readonly parent: number; readonly name: string }
-  | { readonly slot: -1; readonly row: EntryRow; readonly parent: number; readonly name: string }
+  | FileTarget
 
 export const INODE_PREFIX = '/.reserved/.inodes/'
 
@@ -38,8 +39,8 @@ export function resolvePlace(tx: Tx, caller: Caller, path: string): Place {
 }
 
 /**
- * What is at a path, or NOT_FOUND. With `followLast` a symbolic link at the end is followed, but for a path that names
- * an inode: that is the inode itself, whatever it is.
+ * What is at a path, or NOT_FOUND. With `followLast` a symbolic link at the end is followed, but for a path
+ * that names an inode: that is the inode itself, whatever it is.
  */
 export function resolveTarget(tx: Tx, caller: Caller, path: string, followLast: boolean): Target {
   let place = resolvePlace(tx, caller, path)
@@ -57,7 +58,7 @@ export function resolvePlaceFollowing(tx: Tx, caller: Caller, path: string): Pla
   let place = resolvePlace(tx, caller, path)
   for (let hops = 0; ; hops++) {
     if (place.name === '' || tx.directories.find(place.parent, place.name) >= 0) return place
-    const row = tx.entries.find(parentId(tx, place), place.name)
+    const row = findEntry(tx, parentId(tx, place), place.name)
     if (row?.kind !== KIND.symlink) return place
     if (hops >= SYMLINK_HOPS_MAX) throw new FsError('SYMLINK_LOOP')
     place = follow(tx, caller, place.parent, row.target as string)
@@ -70,7 +71,7 @@ export function lookUp(tx: Tx, place: Place): Target | undefined {
   const slot = name === '' ? parent : tx.directories.find(parent, name)
   if (slot >= 0) return { slot, row: undefined, parent: tx.directories.parent[slot] as number, name }
   const row = tx.entries.find(parentId(tx, place), name)
-  return row === undefined ? undefined : { slot: -1, row, parent, name }
+  return row === undefined ? undefined : fileTarget(tx, row, parent)
 }
 
 export function parentId(tx: Tx, place: Place): number {
@@ -132,7 +133,7 @@ function walkComponents(tx: Tx, caller: Caller, from: number, components: string
       slot = next
       continue
     }
-    const row = tx.entries.find(tx.directories.id[slot] as number, name)
+    const row = findEntry(tx, tx.directories.id[slot] as number, name)
     if (row === undefined) throw notFound(name)
     if (row.kind !== KIND.symlink) throw new FsError('NOT_A_DIRECTORY', `${name} is not a directory`)
     if (++hops > SYMLINK_HOPS_MAX) throw new FsError('SYMLINK_LOOP')
@@ -156,18 +157,33 @@ function placeByInode(tx: Tx, caller: Caller, path: string): Place {
   const end = path.indexOf('/', INODE_PREFIX.length)
   const id = Number(path.slice(INODE_PREFIX.length, end < 0 ? undefined : end))
   if (!Number.isSafeInteger(id)) throw notFound(path)
-  if (id === RECLAIM_INODE) throw new FsError('STALE', `inode ${id} is nobody's to see`)
+  if (id === RECLAIM_INODE || id === ORPHAN_INODE)
+    throw new FsError('STALE', `inode ${id} is nobody's to see`)
   const slot = tx.directories.findId(id)
   if (slot < 0) {
     const row = tx.entries.findId(id)
     if (row === undefined) throw new FsError('STALE', `inode ${id} is gone`)
     if (end >= 0) throw new FsError('NOT_A_DIRECTORY', `inode ${id} is not a directory`)
-    const parent = tx.directories.slotOf(row.parentId)
-    requireChain(tx, caller, parent)
-    return { parent, name: row.name }
+    return reachablePlace(tx, caller, row)
   }
   requireChain(tx, caller, tx.directories.parent[slot] as number)
   return end < 0 ? { parent: slot, name: '' } : walk(tx, caller, slot, path, end + 1)
+}
+
+/** One of the inode's places whose directories above let the caller through. */
+function reachablePlace(tx: Tx, caller: Caller, row: EntryRow): Place {
+  let problem: FsError | undefined
+  for (const { parentId, name } of placesOf(tx, row)) {
+    const parent = tx.directories.slotOf(parentId)
+    try {
+      requireChain(tx, caller, parent)
+      return { parent, name }
+    } catch (error) {
+      if (!isFsError(error)) throw error
+      problem ??= error
+    }
+  }
+  throw problem ?? notFound(row.name)
 }
 
 function requireChain(tx: Tx, caller: Caller, from: number): void {

@@ -6,7 +6,10 @@ import type { Tx } from '../store/tx.ts'
 import type { Target } from './resolve.ts'
 
 export function statusOf(tx: Tx, target: Target): FileStatus {
-  return target.row === undefined ? statusOfDirectory(tx, target.slot) : statusOfRow(tx, target.row)
+  if (target.row === undefined) return statusOfDirectory(tx, target.slot)
+  const status = statusOfRow(tx, target.row)
+  // The inode may lie under another of its names.
+  return target.name === status.name ? status : { ...status, name: target.name }
 }
 
 export function statusOfRow(tx: Tx, row: EntryRow): FileStatus {

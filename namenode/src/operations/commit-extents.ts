@@ -4,7 +4,7 @@ import type { Extent } from '@hopbine/common/protocol/types.ts'
 import { checkExtents, cutContent, layExtents, leaveInline } from '../namespace/content.ts'
 import { resizeFile, touchContent } from '../namespace/entries.ts'
 import { requireLease } from '../namespace/lease.ts'
-import { requireRoom } from '../namespace/quota.ts'
+import { requireRoomForBytes } from '../namespace/links.ts'
 import { statusOfRow } from '../namespace/status.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
@@ -28,7 +28,7 @@ export function takeExtents(
   size: number,
 ): void {
   checkExtents(tx, row, extents, size)
-  requireRoom(tx, tx.directories.slotOf(row.parentId), 0, (size - row.size) * row.replication)
+  requireRoomForBytes(tx, row, (size - row.size) * row.replication)
   if (extents.length > 0) leaveInline(tx, row)
   layExtents(tx, row.id, extents)
   if (size < row.size) cutContent(tx, row, size)

@@ -5,7 +5,7 @@ import { complete as method } from '@hopbine/common/protocol/metadata.ts'
 import { cutExtents } from '../namespace/content.ts'
 import { resizeFile, touchContent } from '../namespace/entries.ts'
 import { endLease, requireLease } from '../namespace/lease.ts'
-import { requireRoom } from '../namespace/quota.ts'
+import { requireRoomForBytes } from '../namespace/links.ts'
 import { statusOfRow } from '../namespace/status.ts'
 import { ENTRY_FLAG } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
@@ -29,7 +29,7 @@ function takeInline(tx: Tx, context: CommandContext, row: EntryRow, inline: Uint
   if (inline.length > INLINE_BYTES_MAX) {
     throw new FsError('INVALID_ARGUMENT', `inline data has at most ${INLINE_BYTES_MAX} bytes`)
   }
-  requireRoom(tx, tx.directories.slotOf(row.parentId), 0, (inline.length - row.size) * row.replication)
+  requireRoomForBytes(tx, row, (inline.length - row.size) * row.replication)
   cutExtents(tx, row.id, 0)
   if (inline.length > 0) {
     tx.inline.set(row.id, inline)

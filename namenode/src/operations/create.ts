@@ -15,7 +15,7 @@ import type { RequestOf } from '@hopbine/common/protocol/method.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { int, list, record, text } from '@hopbine/common/wire/codec.ts'
 import { addEntry, dropEntry, newRow } from '../namespace/entries.ts'
-import { beginLease, closeFile, requireTakeable } from '../namespace/lease.ts'
+import { beginLease, closeIfLast, requireTakeable } from '../namespace/lease.ts'
 import { makeParents, missingParents } from '../namespace/parents.ts'
 import {
   type Caller,
@@ -111,7 +111,7 @@ function replaceExisting(
   requireRemovable(tx, caller, place.parent, old.ownerId)
   requireTakeable(tx, old, silent)
   requireRoom(tx, place.parent, 0, disk - old.size * old.replication)
-  closeFile(tx, context, old)
+  closeIfLast(tx, context, old)
   dropEntry(tx, context, existing)
 }
 

@@ -50,7 +50,7 @@ t.test('a removed tree is taken apart in bounded steps until nothing of it is le
   t.same(waiting(shard), { children: 0, files: 0, directories: 0, bytes: 0 })
   t.equal(shard.state.tombstones.count, 5)
   const rows = shard.state.db.prepare<[], number>('SELECT count(*) FROM entry').pluck().get()
-  t.equal(rows, 2, 'the root and the reclaim directory')
+  t.equal(rows, 3, 'the root and the two hidden directories')
   shard.verify()
 })
 

@@ -5,10 +5,13 @@
  */
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
 import { method } from '@hopbine/common/protocol/method.ts'
-import { int, list, nothing, record, text } from '@hopbine/common/wire/codec.ts'
+import { flag, int, list, nothing, record, text } from '@hopbine/common/wire/codec.ts'
 import { releaseUnusedBlocks } from '../namespace/content.ts'
 import { addWeight, countChild, deleteInode, dropEntry, weightOf } from '../namespace/entries.ts'
 import { closeFile } from '../namespace/lease.ts'
+import { fileTarget } from '../namespace/links.ts'
+import { orphansOf, releaseOrphan } from '../namespace/orphans.ts'
+import { LINK_KIND } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { plainWrite } from './operation.ts'
@@ -57,9 +60,14 @@ function reclaimDirectory(tx: Tx, context: CommandContext, slot: number, budget:
   const rows = tx.entries.page(id, '', budget)
   for (const row of rows) {
     const child = tx.directories.findId(row.id)
-    const { name } = row
-    if (child >= 0) dropEntry(tx, context, { slot: child, row: undefined, parent: slot, name })
-    else dropEntry(tx, context, { slot: -1, row, parent: slot, name })
+    if (child >= 0) {
+      dropEntry(tx, context, { slot: child, row: undefined, parent: slot, name: row.name })
+      continue
+    }
+    // Names of one inode may lie side by side: dropping one changes the others.
+    const isLinked = row.kind === LINK_KIND || row.nlink > 1
+    const fresh = isLinked ? tx.entries.find(id, row.name) : row
+    if (fresh !== undefined) dropEntry(tx, context, fileTarget(tx, fresh, slot))
   }
   if (rows.length === budget) return budget
   const top = tx.directories.slotOf(RECLAIM_INODE)
@@ -83,6 +91,15 @@ export const closeSession = plainWrite(
       tx.changed(context, { what: 'lease-expired', inodeId, parentId, name, kind, size })
     }
     return {}
+  },
+)
+
+/** Lets go of inodes without a name that a vanished session had open; answers whether there may be more. */
+export const dropOrphans = plainWrite(
+  method(204, 'dropOrphans', 'write', 1, record({ clientId: text }), record({ more: flag })),
+  (tx, context, { clientId }) => {
+    for (const inodeId of orphansOf(tx, clientId)) releaseOrphan(tx, context, clientId, inodeId)
+    return { more: orphansOf(tx, clientId).length > 0 }
   },
 )
 

@@ -3,9 +3,11 @@ import { LIST_PAGE_MAX } from '@hopbine/common/base/limits.ts'
 import { list_ as method } from '@hopbine/common/protocol/metadata.ts'
 import type { RequestOf, ResponseOf } from '@hopbine/common/protocol/method.ts'
 import type { FileStatus } from '@hopbine/common/protocol/types.ts'
+import { fileTarget } from '../namespace/links.ts'
 import { callerOf, EXECUTE, READ, requireDirectoryAccess } from '../namespace/permission.ts'
 import { resolveTarget, type Target } from '../namespace/resolve.ts'
-import { statusOfRow } from '../namespace/status.ts'
+import { statusOf, statusOfRow } from '../namespace/status.ts'
+import { LINK_KIND } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { Tx } from '../store/tx.ts'
 import { type QueryContext, read } from './operation.ts'
@@ -52,11 +54,15 @@ function page(tx: Tx, target: Target, request: Request): ResponseOf<typeof metho
     let characters = 0;
     entries.length < Math.min(rows.length, limit) && characters < PAGE_CHARACTERS_MAX;
   ) {
-    const status = statusOfRow(tx, rows[entries.length] as EntryRow)
+    const status = statusOfEntry(tx, target.slot, rows[entries.length] as EntryRow)
     entries.push(status)
     characters += status.name.length + status.target.length + status.owner.length + status.group.length
   }
   return { entries, more: rows.length > entries.length }
+}
+
+function statusOfEntry(tx: Tx, parent: number, row: EntryRow): FileStatus {
+  return row.kind === LINK_KIND ? statusOf(tx, fileTarget(tx, row, parent)) : statusOfRow(tx, row)
 }
 
 function limitOf({ max }: Request): number {

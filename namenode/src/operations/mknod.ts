@@ -1,4 +1,7 @@
-/** mknod: a fifo, socket or device. The namenode keeps its name and attributes; what it does is the machine's business. */
+/**
+ * mknod: a fifo, socket or device. The namenode keeps its name and attributes; what it does is the
+ * machine's business.
+ */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { mknod as method } from '@hopbine/common/protocol/metadata.ts'

@@ -11,7 +11,8 @@ import { confirmTombstones } from './confirm-tombstones.ts'
 import { contentSummary } from './content-summary.ts'
 import { create } from './create.ts'
 import { fsck } from './fsck.ts'
-import { closeSession, expireSessions, noop, reclaim } from './internal.ts'
+import { closeSession, dropOrphans, expireSessions, noop, reclaim } from './internal.ts'
+import { link } from './link.ts'
 import { list } from './list.ts'
 import { listBlocks } from './list-blocks.ts'
 import { liveBlocks } from './live-blocks.ts'
@@ -23,6 +24,7 @@ import type { ReadOperation, WriteOperation } from './operation.ts'
 import { readlink } from './readlink.ts'
 import { recoverLease } from './recover-lease.ts'
 import { registerDatanode } from './register-datanode.ts'
+import { releaseOrphans } from './release-orphans.ts'
 import { remove } from './remove.ts'
 import { rename } from './rename.ts'
 import { setQuota } from './set-quota.ts'
@@ -48,6 +50,8 @@ const WRITES: readonly WriteOperation[] = [
   remove,
   symlink,
   mknod,
+  link,
+  releaseOrphans,
   chmod,
   chown,
   utimes,
@@ -60,7 +64,7 @@ const WRITES: readonly WriteOperation[] = [
 ]
 
 /** Writes that only the leader itself proposes. */
-const INTERNAL: readonly WriteOperation[] = [noop, reclaim, closeSession, expireSessions]
+const INTERNAL: readonly WriteOperation[] = [noop, reclaim, closeSession, expireSessions, dropOrphans]
 
 const READS: readonly ReadOperation[] = [
   open,

@@ -4,7 +4,8 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { remove as method, REMOVE } from '@hopbine/common/protocol/metadata.ts'
 import { dropEntry, idOf, kindOf, weightOf } from '../namespace/entries.ts'
-import { closeFile } from '../namespace/lease.ts'
+import { closeIfLast } from '../namespace/lease.ts'
+import { keepOrphan } from '../namespace/orphans.ts'
 import {
   type Caller,
   callerOf,
@@ -20,7 +21,7 @@ import { plainWrite } from './operation.ts'
 
 export const remove = plainWrite(
   method,
-  (tx, context, { path, recursive, only }) => {
+  (tx, context, { path, recursive, only, keepOpen }) => {
     if (only > REMOVE.directory) throw new FsError('INVALID_ARGUMENT', `unknown kind ${only}`)
     const caller = callerOf(tx, context)
     const place = resolvePlace(tx, caller, path)
@@ -36,11 +37,14 @@ export const remove = plainWrite(
       what: 'remove',
       inodeId: idOf(tx, target),
       parentId: tx.directories.id[target.parent] as number,
-      name: target.row?.name ?? tx.directories.nameOf(target.slot),
+      name: target.row === undefined ? tx.directories.nameOf(target.slot) : target.name,
       kind: kindOf(target),
       size: target.row?.size ?? 0,
     })
-    if (target.row !== undefined) closeFile(tx, context, target.row)
+    if (keepOrphan(tx, context, target, keepOpen)) {
+      return { files, directories, bytes, kept: [idOf(tx, target)] }
+    }
+    if (target.row !== undefined) closeIfLast(tx, context, target.row)
     dropEntry(tx, context, target)
     return { files, directories, bytes }
   },

@@ -8,14 +8,17 @@ import {
   addWeight,
   countChild,
   dropEntry,
+  entryIdOf,
   idOf,
   kindOf,
   moveEntry,
   touchAccess,
   touchDirectory,
+  touchLinked,
   weightOf,
 } from '../namespace/entries.ts'
-import { closeFile } from '../namespace/lease.ts'
+import { closeIfLast } from '../namespace/lease.ts'
+import { keepOrphan } from '../namespace/orphans.ts'
 import {
   type Caller,
   callerOf,
@@ -29,7 +32,7 @@ import { lookUp, notFound, type Place, resolvePlace, type Target } from '../name
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { plainWrite } from './operation.ts'
 
-export const rename = plainWrite(method, (tx, context, { from, to, mode }) => {
+export const rename = plainWrite(method, (tx, context, { from, to, mode, keepOpen }) => {
   if (mode > RENAME.exchange) throw new FsError('INVALID_ARGUMENT', `rename mode ${mode} is unknown`)
   const caller = callerOf(tx, context)
   const fromPlace = named(resolvePlace(tx, caller, from), from)
@@ -50,13 +53,14 @@ export const rename = plainWrite(method, (tx, context, { from, to, mode }) => {
     requireReplaceable(tx, caller, source, existing)
   }
   requireRoomToMove(tx, source, toPlace.parent, existing)
-  if (existing !== undefined) {
-    if (existing.row !== undefined) closeFile(tx, context, existing.row)
+  const isKept = existing !== undefined && keepOrphan(tx, context, existing, keepOpen)
+  if (existing !== undefined && !isKept) {
+    if (existing.row !== undefined) closeIfLast(tx, context, existing.row)
     dropEntry(tx, context, existing)
   }
   tellMove(tx, context, source, toPlace)
   moveEntry(tx, context, source, toPlace.parent, toPlace.name)
-  return {}
+  return isKept ? { kept: [idOf(tx, existing)] } : {}
 })
 
 function named(place: Place, path: string): Place {
@@ -125,7 +129,7 @@ function exchange(
 /** The key is unique at every moment, so one of the two steps aside under a name that no path can have. */
 function swapRows(tx: Tx, context: CommandContext, a: Target, b: Target): void {
   const { seconds, nanos } = context
-  const [idA, idB] = [idOf(tx, a), idOf(tx, b)]
+  const [idA, idB] = [entryIdOf(tx, a), entryIdOf(tx, b)]
   const [parentA, parentB] = [tx.directories.id[a.parent] as number, tx.directories.id[b.parent] as number]
   const placeA = { parentId: parentA, name: a.name }
   const placeB = { parentId: parentB, name: b.name }
@@ -133,6 +137,8 @@ function swapRows(tx: Tx, context: CommandContext, a: Target, b: Target): void {
   tx.entries.move(idA, placeA, aside, seconds, nanos)
   tx.entries.move(idB, placeB, placeA, seconds, nanos)
   tx.entries.move(idA, aside, placeB, seconds, nanos)
+  touchLinked(tx, context, a)
+  touchLinked(tx, context, b)
 }
 
 function swapTotals(tx: Tx, a: Target, b: Target): void {

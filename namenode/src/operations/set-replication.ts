@@ -4,8 +4,8 @@ import { REPLICATION_MAX } from '@hopbine/common/base/limits.ts'
 import { setReplication as method } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { saveAttributes } from '../namespace/attributes.ts'
+import { addBytes, requireRoomForBytes } from '../namespace/links.ts'
 import { callerOf, requireAccess, WRITE } from '../namespace/permission.ts'
-import { requireRoom } from '../namespace/quota.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { statusOf } from '../namespace/status.ts'
 import { plainWrite } from './operation.ts'
@@ -21,9 +21,9 @@ export const setReplication = plainWrite(method, (tx, context, { path, replicati
   if (row.kind !== KIND.file) throw new FsError('INVALID_ARGUMENT', `${path} is not a file`, { path })
   requireAccess(caller, row, WRITE)
   const diskBytes = row.size * (replication - row.replication)
-  requireRoom(tx, target.parent, 0, diskBytes)
+  requireRoomForBytes(tx, row, diskBytes)
   row.replication = replication
-  tx.directories.addTotals(tx.directories.slotOf(row.parentId), 0, 0, 0, diskBytes)
+  addBytes(tx, row, 0, diskBytes)
   saveAttributes(tx, context, target, row, 'setReplication')
   return { status: statusOf(tx, target) }
 })

@@ -7,8 +7,8 @@ import { list, record, text } from '@hopbine/common/wire/codec.ts'
 import { cutContent, releaseUnusedBlocks } from '../namespace/content.ts'
 import { resizeFile, touchContent } from '../namespace/entries.ts'
 import { endLease, requireTakeable } from '../namespace/lease.ts'
+import { requireRoomForBytes } from '../namespace/links.ts'
 import { callerOf, requireAccess, WRITE } from '../namespace/permission.ts'
-import { requireRoom } from '../namespace/quota.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { statusOfRow } from '../namespace/status.ts'
 import { ENTRY_FLAG } from '../store/schema.ts'
@@ -31,7 +31,7 @@ export const truncate = write({
     requireAccess(caller, row, WRITE)
     const own = tx.sessions.holderOf(row.id) === context.clientId
     if (!own) requireTakeable(tx, row, silent)
-    requireRoom(tx, tx.directories.slotOf(row.parentId), 0, (size - row.size) * row.replication)
+    requireRoomForBytes(tx, row, (size - row.size) * row.replication)
     if (!own) endLease(tx, context, row)
     cut(tx, context, row, size)
     tx.entries.updateContent(row)

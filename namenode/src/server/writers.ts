@@ -50,6 +50,11 @@ export class Writers {
     return this.#silent.filter(clientId => this.#silentMs(clientId) >= this.#times.softMs)
   }
 
+  /** Whether a session was silent for so long that what it holds may be taken from it. */
+  isDead(clientId: string): boolean {
+    return this.#silentMs(clientId) >= this.#times.hardMs
+  }
+
   /** Sessions whose files the namenode closes itself. */
   dead(): string[] {
     return this.#silentFor(this.#times.hardMs)

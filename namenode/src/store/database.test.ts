@@ -12,7 +12,7 @@ const KEEP = { seconds: 10, bytes: 1000 }
 
 t.test('a new database has a root directory and the identity of its cluster', async t => {
   const tx = new Tx(openDatabase(join(t.testdir(), 'store.db'), OPTIONS, FIRST_STATE), KEEP)
-  t.equal(tx.directories.count, 2)
+  t.equal(tx.directories.count, 3)
   t.match(tx.entries.findId(1), { parentId: 0, name: '', kind: 2, mode: 0o755, mtime: FIRST_STATE.seconds })
   t.match(tx.meta, { shard: 0, clusterId: FIRST_STATE.clusterId, appliedIndexAtOpen: 0, capabilityEpoch: 1 })
   t.ok(tx.meta.capabilityKey.equals(FIRST_STATE.capabilityKey))
@@ -67,7 +67,7 @@ t.test('a file that a crash left before its schema was whole is made anew', asyn
   half.pragma('journal_mode = WAL')
   half.close()
   const db = openDatabase(path, OPTIONS, FIRST_STATE)
-  t.equal(new Tx(db, KEEP).directories.count, 2)
+  t.equal(new Tx(db, KEEP).directories.count, 3)
   db.close()
 })
 

@@ -4,10 +4,10 @@
  * (replica/checkpointer).
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
-import { FIRST_SEQUENCE, RECLAIM_INODE, ROOT_INODE } from '@hopbine/common/base/ids.ts'
+import { FIRST_SEQUENCE, ORPHAN_INODE, RECLAIM_INODE, ROOT_INODE } from '@hopbine/common/base/ids.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import Database from 'better-sqlite3'
-import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
+import { LINK_KIND, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
 export type Db = Database.Database
 
@@ -44,6 +44,7 @@ export function openDatabase(path: string, options: DatabaseOptions, first: Firs
   // A crash before the schema was whole leaves version 0: nothing was ever acknowledged then.
   if (versionOf(db) === 0) {
     createSchema(db, first)
+    addWhatCameLater(db)
     // The log can bring back everything but this: who the cluster is and what its key is.
     db.pragma('wal_checkpoint(TRUNCATE)')
   }
@@ -55,11 +56,29 @@ export function openDatabase(path: string, options: DatabaseOptions, first: Firs
       `${path} has format ${version}, this program knows up to ${SCHEMA_VERSION}`,
     )
   }
+  if (version === SCHEMA_VERSION) addWhatCameLater(db)
   return db
 }
 
 function versionOf(db: Db): number {
   return db.pragma('user_version', { simple: true }) as number
+}
+
+/** What databases of the same format may lack that were made earlier; equal on every replica. */
+function addWhatCameLater(db: Db): void {
+  db.exec(`
+    BEGIN IMMEDIATE;
+    CREATE INDEX IF NOT EXISTS entry_link ON entry (target) WHERE kind = ${LINK_KIND};
+    INSERT OR IGNORE INTO entry
+      SELECT 0, 'orphan', ${ORPHAN_INODE}, kind, mode, owner_id, group_id, size, atime, atime_ns,
+        mtime, mtime_ns, ctime, ctime_ns, nlink, block_size, replication, storage_class, flags,
+        generation, target, delegated_shard
+      FROM entry WHERE id = ${RECLAIM_INODE};
+    INSERT OR IGNORE INTO directory
+      SELECT ${ORPHAN_INODE}, 0, 0, mtime, 0, ctime, 0, 0, 0, 0, 0, NULL, NULL
+      FROM entry WHERE id = ${RECLAIM_INODE};
+    COMMIT;
+  `)
 }
 
 function createSchema(db: Db, first: FirstState): void {

@@ -3,7 +3,7 @@
  * and the session table are copies in memory that are rebuilt from it at start.
  *
  * Later tables have their place already: acl(inode), xattr(inode, name), lock(inode, range) hang on entry.id;
- * hard links move the inode columns of `entry` into a row of their own keyed by entry.id; `delegated_shard`
+ * `delegated_shard`
  * marks a directory whose content lives on another shard.
  */
 
@@ -45,16 +45,19 @@ CREATE TABLE entry (
   mtime_ns INTEGER NOT NULL,
   ctime INTEGER NOT NULL,
   ctime_ns INTEGER NOT NULL,
-  nlink INTEGER NOT NULL,              -- names of this inode
+  nlink INTEGER NOT NULL,              -- names of this inode; 0: none left, and still open
   block_size INTEGER NOT NULL,         -- bytes; 0 for anything but files
   replication INTEGER NOT NULL,        -- copies of each block; 0 for anything but files
   storage_class INTEGER NOT NULL,      -- 0: replicated; further classes come with erasure coding and tiers
   flags INTEGER NOT NULL,              -- ENTRY_FLAG bits
   generation INTEGER NOT NULL,         -- grows when a writer takes the file
-  target TEXT,                         -- of a symbolic link; MAJOR:MINOR of a device
+  target TEXT,                         -- of a symbolic link; MAJOR:MINOR of a device; inode of a further name
   delegated_shard INTEGER,             -- shard that holds the content of this directory; NULL: this one
   PRIMARY KEY (parent_id, name)
 ) STRICT, WITHOUT ROWID;
+
+-- Further names of an inode, by the inode.
+CREATE INDEX entry_link ON entry (target) WHERE kind = 15;
 
 -- Content side of a directory, beside its children. Written once per transaction, whatever changed.
 CREATE TABLE directory (
@@ -131,6 +134,9 @@ CREATE TABLE datanode (
   rack TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 `
+
+/** Kind of a row that is a further name of an inode: `target` is the inode, `size` a copy of its size. */
+export const LINK_KIND = 15
 
 /** Bits of entry.flags; the low ones are FLAG of the protocol. */
 export const ENTRY_FLAG = {

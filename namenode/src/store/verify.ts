@@ -3,7 +3,7 @@
  * against its rows, foreign keys, extents against blocks. Reads everything, so it costs the size of the
  * shard.
  */
-import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
+import { ORPHAN_INODE, RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import type { DirectoryTable } from './directory-table.ts'
 import { ENTRY_FLAG } from './schema.ts'
@@ -48,7 +48,8 @@ export function checkState(tx: Tx, repair: boolean): Verdict {
     repaired,
     files: count(`SELECT count(*) FROM entry WHERE kind <> ${KIND.directory}`),
     directories: count(
-      `SELECT count(*) FROM entry WHERE kind = ${KIND.directory} AND id <> ${RECLAIM_INODE}`,
+      `SELECT count(*) FROM entry WHERE kind = ${KIND.directory}
+         AND id NOT IN (${RECLAIM_INODE}, ${ORPHAN_INODE})`,
     ),
     blocks: count('SELECT count(*) FROM block'),
   }

@@ -77,6 +77,17 @@ export class MountContext {
     if (failed !== undefined) throw failed.reason
   }
 
+  /** Inodes that are open here: the namenode keeps one of them that loses its last name. */
+  openInodes(): number[] {
+    return [...this.parts.nodes.openFiles()].map(file => file.inodeId)
+  }
+
+  /** The namenode keeps these for us until they are released; it must hear that we live meanwhile. */
+  orphaned(kept: readonly number[] = []): void {
+    const { nodes, session } = this.parts
+    for (const inodeId of kept) nodes.find(inodeId)?.open?.setOrphan(session.leases.hold())
+  }
+
   /** Nobody waits for this answer any more. */
   tellLateFailure(inodeId: number, error: unknown): void {
     if (this.counters !== undefined) this.counters.lateFailures += 1

@@ -23,6 +23,7 @@ const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
   unlink: names.unlink,
   rmdir: names.removeDirectory,
   rename: names.move,
+  link: names.hardLink,
   rename2: names.move,
   open: files.openFile,
   create: files.createFile,

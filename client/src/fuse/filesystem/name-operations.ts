@@ -6,6 +6,7 @@ import { isFsError } from '@hopbine/common/base/errors.ts'
 import {
   create,
   IF_EXISTS,
+  link,
   mkdir,
   mknod,
   REMOVE,
@@ -74,6 +75,12 @@ export async function makeLink(
   return entryReply(context, header, context.entry(status))
 }
 
+export async function hardLink(context: MountContext, { header, body }: RequestOf<'link'>): Promise<Reply> {
+  const request = { from: context.path(body.oldNodeId), to: context.child(header.nodeId, body.name) }
+  const { status } = await context.as(header).call(link, request)
+  return entryReply(context, header, context.entry(status))
+}
+
 export async function readLink(context: MountContext, { header }: RequestOf<'readlink'>): Promise<Reply> {
   const { target } = await context.parts.rpc.call(readlink, { path: context.path(header.nodeId) })
   return reply(encodeData(header.unique, Buffer.from(target)))
@@ -81,7 +88,9 @@ export async function readLink(context: MountContext, { header }: RequestOf<'rea
 
 export async function unlink(context: MountContext, { header, body }: RequestOf<'unlink'>): Promise<Reply> {
   const path = context.child(header.nodeId, body.name)
-  await context.as(header).call(remove, { path, recursive: false, only: REMOVE.file })
+  const request = { path, recursive: false, only: REMOVE.file, keepOpen: context.openInodes() }
+  const { kept } = await context.as(header).call(remove, request)
+  context.orphaned(kept)
   return done(header)
 }
 
@@ -102,8 +111,10 @@ export async function move(
     from: context.child(header.nodeId, body.name),
     to: context.child(body.newParent, body.newName),
     mode: renameMode(body.flags),
+    keepOpen: context.openInodes(),
   }
-  await context.as(header).call(rename, request)
+  const { kept } = await context.as(header).call(rename, request)
+  context.orphaned(kept)
   return done(header)
 }
 

@@ -5,7 +5,7 @@
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'
-import { truncate } from '@hopbine/common/protocol/metadata.ts'
+import { releaseOrphans, truncate } from '@hopbine/common/protocol/metadata.ts'
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { FileMap } from '../../fs/file-map.ts'
 import { LeasedFile } from '../../fs/leased-file.ts'
@@ -24,8 +24,6 @@ export class OpenFile {
   readonly inodeId: number
   /** Permission bits as known last, for clearing set-uid bits at the first write. */
   mode: number
-  /** The last name is gone; the server keeps the inode until it is released. */
-  isOrphan = false
   readonly #session: Session
   /** Opens and closes of the writer, one after the other. */
   readonly #turns = new Serial()
@@ -36,6 +34,8 @@ export class OpenFile {
   #closing: Promise<void> | undefined
   #map: FileMap | undefined
   #changed: KernelTime | undefined
+  /** Set when the last name is gone: the namenode keeps the inode until it is released. */
+  #endOrphan: (() => void) | undefined
 
   constructor(session: Session, status: WireStatus) {
     this.#session = session
@@ -54,6 +54,16 @@ export class OpenFile {
   get overlay(): Overlay | undefined {
     const writer = this.#writer
     return writer === undefined ? undefined : { size: writer.size, changed: this.#changed }
+  }
+
+  get isOrphan(): boolean {
+    return this.#endOrphan !== undefined
+  }
+
+  /** `end` is called when the inode was given up. */
+  setOrphan(end: () => void): void {
+    this.#endOrphan?.()
+    this.#endOrphan = end
   }
 
   addHandle(isWritable: boolean): void {
@@ -125,9 +135,21 @@ export class OpenFile {
     try {
       if (this.#writableHandles === 0) await this.#closeWriter()
     } finally {
-      if (this.#handles === 0) this.#map = undefined
+      if (this.#handles === 0) await this.#letGo()
     }
     return this.#handles === 0
+  }
+
+  async #letGo(): Promise<void> {
+    this.#map = undefined
+    const end = this.#endOrphan
+    if (end === undefined) return
+    this.#endOrphan = undefined
+    try {
+      await this.#session.rpc.call(releaseOrphans, { inodeIds: [this.inodeId] })
+    } finally {
+      end()
+    }
   }
 
   /** The writer, opened if there is none, and not about to be closed. */

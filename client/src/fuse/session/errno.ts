@@ -27,7 +27,7 @@ export function errnoNumber(name: string): number {
 export function errnoOf(error: unknown): number | undefined {
   if (error instanceof PosixError || error instanceof ProtocolError) return errnoNumber(error.errno)
   if (!isFsError(error)) return undefined
-  // Who gave up waiting was interrupted; a call that cannot be told apart from a lost one is an input/output error.
+  // Who gave up waiting was interrupted; an answer that never came is an input/output error.
   if (error.code === 'CANCELLED') return constants.errno.EINTR
   if (error.code === 'TIMED_OUT') return constants.errno.EIO
   return errnoNumber(error.errno)

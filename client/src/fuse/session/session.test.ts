@@ -1,4 +1,7 @@
-/** The session against a kernel that the test plays: what it answers, and what it does with what makes no sense. */
+/**
+ * The session against a kernel that the test plays: what it answers, and what it does with what makes no
+ * sense.
+ */
 import { randomBytes, randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FsError } from '@hopbine/common/base/errors.ts'

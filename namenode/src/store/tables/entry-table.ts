@@ -4,6 +4,7 @@
 import { assert } from '@hopbine/common/base/assert.ts'
 import type { Db } from '../database.ts'
 import { RowCache } from '../row-cache.ts'
+import { LINK_KIND } from '../schema.ts'
 
 export interface EntryRow {
   parentId: number
@@ -63,6 +64,8 @@ export class EntryTable {
   readonly #updateContent
   readonly #move
   readonly #delete
+  readonly #links
+  readonly #mirror
   readonly #onChange: (parentId: number) => void
   readonly #rows = new RowCache(CACHED_ROWS)
   /**
@@ -103,6 +106,12 @@ export class EntryTable {
        WHERE parent_id = ? AND name = ? AND id = ?`,
     )
     this.#delete = db.prepare('DELETE FROM entry WHERE parent_id = ? AND name = ?')
+    this.#links = db
+      .prepare<[string], PlacedValues>(
+        `SELECT ${VALUES}, parent_id, name FROM entry WHERE kind = ${LINK_KIND} AND target = ? ORDER BY id`,
+      )
+      .raw()
+    this.#mirror = db.prepare('UPDATE entry SET size = ?, replication = ? WHERE parent_id = ? AND name = ?')
   }
 
   find(parentId: number, name: string): EntryRow | undefined {
@@ -120,6 +129,11 @@ export class EntryTable {
     if (pinned !== undefined) return { ...pinned }
     const raw = this.#findId.get(id)
     return raw === undefined ? undefined : toRow(raw, raw[NAME], raw[NAME + 1] as string)
+  }
+
+  /** Further names of an inode, the oldest first. */
+  linksOf(inodeId: number): EntryRow[] {
+    return this.#links.all(String(inodeId)).map(raw => toRow(raw, raw[NAME], raw[NAME + 1] as string))
   }
 
   /** Up to `max` entries of a directory in byte order of names, after `after`. */
@@ -158,7 +172,7 @@ export class EntryTable {
       row.name,
     )
     assert(changes === 1, `entry ${row.id} is where it was read`)
-    if (this.#pinned.has(row.id)) this.#pinned.set(row.id, { ...row })
+    this.#updated(row)
   }
 
   /** Writes what changes with a file's content: size, times of modification and change, flags, generation. */
@@ -176,7 +190,20 @@ export class EntryTable {
       row.name,
     )
     assert(changes === 1, `entry ${row.id} is where it was read`)
+    this.#updated(row)
+  }
+
+  /**
+   * What else stands for the row follows it: the kept copy of an open file, and the sizes in its further
+   * names.
+   */
+  #updated(row: EntryRow): void {
     if (this.#pinned.has(row.id)) this.#pinned.set(row.id, { ...row })
+    if (row.nlink <= 1) return
+    for (const { parentId, name } of this.linksOf(row.id)) {
+      this.#touch(parentId, name)
+      this.#mirror.run(row.size, row.replication, parentId, name)
+    }
   }
 
   /** Keeps the row of a file that is open for writing at hand, until `unpin`. */

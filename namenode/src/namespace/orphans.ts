@@ -1,0 +1,61 @@
+/**
+ * Orphans: inodes without a name that a session still has open. They lie below a hidden directory under
+ * names that say whose they are, and go when the session gives them up or falls silent for good.
+ */
+import { ORPHAN_INODE } from '@hopbine/common/base/ids.ts'
+import type { CommandContext, Tx } from '../store/tx.ts'
+import { dropEntry, moveEntry } from './entries.ts'
+import type { Target } from './resolve.ts'
+
+/** Orphans of one session taken in one step. */
+const PAGE = 256
+/** Length of a session's id. */
+const CLIENT_CHARS = 32
+
+/** Whether a removed target is one that the caller keeps open; then its last name becomes a hidden one. */
+export function keepOrphan(
+  tx: Tx,
+  context: CommandContext,
+  target: Target,
+  keepOpen: readonly number[] = [],
+): boolean {
+  if (target.row === undefined || target.row.nlink !== 1 || !keepOpen.includes(target.row.id)) return false
+  const { id } = target.row
+  moveEntry(tx, context, target, tx.directories.slotOf(ORPHAN_INODE), orphanName(context.clientId, id))
+  const row = tx.entries.findId(id)
+  if (row === undefined) return false
+  row.nlink = 0
+  tx.entries.update(row)
+  return true
+}
+
+/** Lets an orphan of the session go; anything else stays as it is. */
+export function releaseOrphan(tx: Tx, context: CommandContext, clientId: string, inodeId: number): void {
+  const parent = tx.directories.slotOf(ORPHAN_INODE)
+  const name = orphanName(clientId, inodeId)
+  const row = tx.entries.find(ORPHAN_INODE, name)
+  if (row !== undefined) dropEntry(tx, context, { slot: -1, row, parent, name })
+}
+
+/** Some orphans of a session, in order of name. */
+export function orphansOf(tx: Tx, clientId: string): number[] {
+  const rows = tx.entries.page(ORPHAN_INODE, `${clientId}-`, PAGE)
+  return rows.filter(row => row.name.startsWith(`${clientId}-`)).map(row => row.id)
+}
+
+/** Sessions that have orphans, in order; looks at no more rows than there are such sessions. */
+export function sessionsWithOrphans(tx: Tx): string[] {
+  const clientIds: string[] = []
+  for (let after = ''; ; ) {
+    const row = tx.entries.page(ORPHAN_INODE, after, 1)[0]
+    if (row === undefined) return clientIds
+    const clientId = row.name.slice(0, CLIENT_CHARS)
+    clientIds.push(clientId)
+    // Behind every name of that session: a dot follows the dash in byte order.
+    after = `${clientId}.`
+  }
+}
+
+function orphanName(clientId: string, inodeId: number): string {
+  return `${clientId}-${inodeId}`
+}
