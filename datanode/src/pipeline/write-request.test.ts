@@ -217,6 +217,49 @@ t.test('a chain whose member fails ends the write and names the member', async t
   again.close()
 })
 
+t.test('a block that could not be begun along its chain leaves nothing behind', async t => {
+  const head = await TempDatanode.start(t)
+  const tail = await TempDatanode.start(t, {}, head.namenode)
+  const block = head.namenode.locate(3150, [head.member, tail.member])
+  await tail.datanode.stop()
+  const peer = await head.peer()
+  for (let count = 0; count < 3; count++) await t.rejects(peer.open(block, 0), { code: 'UNAVAILABLE' })
+  await t.rejects(peer.stat(block), { code: 'BLOCK_NOT_FOUND' })
+  const alone = head.namenode.locate(3150, [head.member])
+  await peer.open(alone, 0)
+  peer.push(Buffer.alloc(10))
+  t.equal(await peer.seal(), 10)
+  peer.close()
+})
+
+t.test('of many writers that open one block at once exactly one goes on', async t => {
+  const temp = await TempDatanode.start(t)
+  const block = temp.locate(3180)
+  const first = await temp.peer()
+  await first.open(block, 0)
+  first.push(Buffer.alloc(300_000, 1))
+  await first.acknowledged()
+  const peers = await Promise.all(Array.from({ length: 12 }, () => temp.peer()))
+  const opened = await Promise.allSettled(peers.map(peer => peer.open(block, 200_000)))
+  const synced = await Promise.allSettled(
+    peers.map(async (peer, index) => {
+      const opening = opened[index]
+      if (opening?.status === 'rejected') throw opening.reason
+      peer.push(Buffer.alloc(50_000, index + 2))
+      return peer.sync()
+    }),
+  )
+  const winners = synced.flatMap((result, index) => (result.status === 'fulfilled' ? [index] : []))
+  t.equal(winners.length, 1)
+  for (const result of synced) {
+    if (result.status === 'rejected') t.match(result.reason, { code: 'LEASE_LOST' })
+  }
+  const reader = await temp.peer()
+  const bytes = await reader.read(block)
+  t.ok(bytes.equals(Buffer.concat([Buffer.alloc(200_000, 1), Buffer.alloc(50_000, (winners[0] ?? 0) + 2)])))
+  for (const peer of [first, reader, ...peers]) peer.close()
+})
+
 t.test('a chain member with another tail is found before a byte is written', async t => {
   const head = await TempDatanode.start(t)
   const tail = await TempDatanode.start(t, {}, head.namenode)

@@ -59,6 +59,7 @@ export class WriteRequest implements BlockClaim {
   #queuedBytes = 0
   #queuedPackets = 0
   #paused = false
+  #opening: Promise<void> | undefined
   #working: Promise<void> | undefined
   #chainWake: (() => void) | undefined
   #over = false
@@ -78,36 +79,59 @@ export class WriteRequest implements BlockClaim {
     this.#ended = ended
   }
 
-  /**
-   * Opens block and chain and answers `ready`. After a throw nothing is held, and nothing else may be called.
-   */
-  async open(wanted: ValueOf<typeof writeRequest>): Promise<void> {
-    const { capability, blockId, generation, group, chain } = wanted
+  /** Opens block and chain and answers `ready`. After a throw nothing is held or may be called. */
+  open(wanted: ValueOf<typeof writeRequest>): Promise<void> {
+    const opening = this.#open(wanted).finally(() => {
+      this.#opening = undefined
+    })
+    this.#opening = opening
+    return opening
+  }
+
+  async #open(wanted: ValueOf<typeof writeRequest>): Promise<void> {
     this.#service.authorize(wanted, CAPABILITY_MODE.write)
-    const name = { blockId, group }
-    this.#blockId = blockId
-    await this.#claim(blockId)
+    const { store } = this.#service
+    const name = { blockId: wanted.blockId, group: wanted.group }
+    this.#blockId = name.blockId
+    await this.#claim(name.blockId)
     try {
-      const { store } = this.#service
-      this.#held = wanted.offset > 0 ? await store.use(name) : await store.useOrCreate(name, generation)
-      const file = this.#held.file
-      await this.#place(file, wanted)
+      const { offset, generation } = wanted
+      this.#held = offset > 0 ? await store.use(name) : await store.useOrCreate(name, generation)
+      this.#checkClaim()
+      await this.#place(this.#held.file, wanted)
+      this.#checkClaim()
+      await this.#openChain(wanted, this.#held.file)
+      this.#checkClaim()
+      const { file } = this.#held
       const { length, tailCrc } = file.view()
-      this.#begin(length, tailCrc)
-      if (chain.length > 0) {
-        const request = { capability, blockId, generation, group, offset: length }
-        this.#forward = await ForwardStream.open(chain, request, tailCrc, {
-          acknowledged: reached => this.#chainReached(reached),
-          failed: error => this.#fail(error),
-        })
-      }
+      this.#opening = undefined
       this.#channel.send(BLOCK_FRAME.ready, this.#request, ready, { length, tailCrc, sealed: file.isSealed })
     } catch (error) {
       const isOwn = isFsError(error, 'CORRUPT') && error.details[FAILED_NODE] === undefined
       if (isOwn) await this.#service.foundBad(name, error, this)
+      // A block that could not be begun leaves nothing; one that another writer took over is that writer's.
+      else if (this.#held?.file.isBlank && !this.#over) await store.drop(name)
+      this.#opening = undefined
       await this.#finish()
       throw error
     }
+  }
+
+  async #openChain(wanted: ValueOf<typeof writeRequest>, file: BlockFile): Promise<void> {
+    const { capability, blockId, generation, group, chain } = wanted
+    const { length, tailCrc } = file.view()
+    this.#begin(length, tailCrc)
+    if (chain.length === 0) return
+    const request = { capability, blockId, generation, group, offset: length }
+    this.#forward = await ForwardStream.open(chain, request, tailCrc, {
+      acknowledged: reached => this.#chainReached(reached),
+      failed: error => this.#fail(error),
+    })
+  }
+
+  /** While this one was opening, another may have asked it to give up. */
+  #checkClaim(): void {
+    if (this.#over) throw takenOver()
   }
 
   frame(kind: number, head: Reader, dataBytes: number): Uint8Array | undefined {
@@ -148,7 +172,10 @@ export class WriteRequest implements BlockClaim {
   }
 
   async giveUp(): Promise<void> {
-    this.#fail(new FsError('LEASE_LOST', 'another writer has taken the block over'))
+    const opening = this.#opening
+    this.#fail(takenOver())
+    // How it ended was told to its own peer.
+    await opening?.catch(() => undefined)
     await this.#working
   }
 
@@ -335,6 +362,8 @@ export class WriteRequest implements BlockClaim {
     this.#chainWake?.()
     this.#forward?.close()
     await this.#working
+    // Until it has ended, opening may still touch the block, and lets go of it by itself.
+    if (this.#opening !== undefined) return
     for (const step of this.#steps.splice(0)) {
       if (step.kind === 'packet') this.#letGo(step.packet)
     }
@@ -347,4 +376,8 @@ export class WriteRequest implements BlockClaim {
     this.#held?.release()
     this.#held = undefined
   }
+}
+
+function takenOver(): FsError {
+  return new FsError('LEASE_LOST', 'another writer has taken the block over')
 }

@@ -170,6 +170,11 @@ export class BlockFile {
     return this.#crcFd === undefined
   }
 
+  /** No byte was ever written, and nobody was promised that the block is there. */
+  get isBlank(): boolean {
+    return !this.isSealed && this.#length === 0 && this.#syncedLength === 0 && !this.#isNamed
+  }
+
   view(): View {
     return { length: this.#length, tailCrc: this.#tailCrc, cuts: this.#cuts }
   }
