@@ -61,8 +61,8 @@ export class DirectoryReader {
   }
 
   /**
-   * The page with an entry behind the cookie, or the last page. Where a page ends, its next one starts at
-   * the cookie asked for: the same as its end, unless entries went away since it was read before.
+   * The page with an entry behind the cookie, or the last page. Where the next page starts is noted with
+   * each page as it is read, since a page that is read again later may hold other entries.
    */
   async #pageWith(cookie: number): Promise<Page> {
     const kept = this.#pages.find(page => holds(page, cookie))
@@ -74,11 +74,16 @@ export class DirectoryReader {
       const { entries, more } = await this.#rpc.call(list_, request)
       const page = { start: start.cookie, entries, isLast: !more }
       const last = entries.at(-1)
+      if (last !== undefined && more && this.#starts.length === index + 1) {
+        this.#starts.push({ cookie: start.cookie + entries.length, after: last.name })
+      }
       if (holds(page, cookie) || last === undefined) {
         this.#pages = [...this.#pages.slice(-1), page]
         return page
       }
-      this.#starts.splice(index + 1, 0, { cookie, after: last.name })
+      // Entries went away since: what is left of the page ends before the cookie, and reading goes on behind it.
+      if (start.cookie + entries.length < cookie)
+        this.#starts.splice(index + 1, 0, { cookie, after: last.name })
     }
   }
 }
