@@ -53,7 +53,7 @@ export const workload = defineWorkload({
       const before = await bench.cluster.status()
       metrics[`firstAnswerAfterKillMillis.${size}`] = await again('SIGKILL')
       metrics[`inodes.${size}`] = before.files + before.directories
-      metrics[`entriesToReplay.${size}`] = before.appliedIndex - before.durableIndex
+      metrics[`logBytes.${size}`] = before.logBytes
       metrics[`rssBytesAfterRestart.${size}`] = rssBytes
     }
     return metrics

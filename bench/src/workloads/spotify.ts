@@ -11,7 +11,7 @@ const options = [
   { name: 'connections', type: 'count', minimum: 1, sentence: 'Connections in total. Default one a client.' },
   { name: 'in-flight', type: 'count', minimum: 1, default: 64, sentence: 'Calls in flight in total.' },
   { name: 'seconds', type: 'count', minimum: 1, default: 15, sentence: 'Length of a measurement.' },
-  { name: 'warm-up', type: 'count', default: 5, sentence: 'Seconds of load before it.' },
+  { name: 'warm-up', type: 'count', default: 10, sentence: 'Seconds of load before it.' },
   { name: 'own-files', type: 'count', default: 2000, sentence: 'Files each client makes to change them.' },
 ] as const
 

@@ -23,7 +23,7 @@ const options = [
     type: 'count',
     minimum: 1,
     default: 1,
-    sentence: 'Trees of each size that are filled and removed; the median counts.',
+    sentence: 'Trees of each size that are filled and removed, of small sizes more; the median counts.',
   },
 ] as const
 
@@ -31,6 +31,12 @@ const options = [
 const COMPARED = ['rename', 'chmod', 'contentSummary', 'remove'] as const
 /** Between two looks at how far the reclaim of a removed tree is, in milliseconds. */
 const RECLAIM_LOOK_MS = 20
+/**
+ * Trees that are small are removed more often, since they are filled at once: as many times, up to so many
+ * files.
+ */
+const REMOVALS_SMALL = 9
+const FILES_SMALL = 10_000
 /** Calls before those that count. */
 const WARM_UP_CALLS = 20
 
@@ -47,7 +53,7 @@ export const workload = defineWorkload({
       await fillTree(bench, treeOf(base, size))
       Object.assign(metrics, await stationary(bench, base, size, values.repeat))
       const removals = [await removeWatched(bench, base, size)]
-      while (removals.length < values.removals) {
+      while (removals.length < Math.max(values.removals, Math.min(REMOVALS_SMALL, FILES_SMALL / size))) {
         await fillTree(bench, treeOf(base, size))
         removals.push(await removeWatched(bench, base, size))
       }
