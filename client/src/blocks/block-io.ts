@@ -58,6 +58,11 @@ export interface ReadBlockOptions {
   readonly signal?: AbortSignal | undefined
   readonly refresh?: RefreshBlock | undefined
   /**
+   * How long a read may wait, without a byte in between, for members that are away or busy, in milliseconds.
+   * Default 0.
+   */
+  readonly patienceMs?: number
+  /**
    * True: each buffer is valid only until the next step of the iteration, and its memory is used again. False
    * (the default): the buffers belong to the caller.
    */

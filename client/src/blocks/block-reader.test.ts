@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import t from 'tap'
@@ -76,6 +77,29 @@ t.test('a bad copy and a dead member are passed over, and each is told', async t
   const two = { ...block, members: block.members.slice(0, 2) }
   await t.rejects(read(cluster, two), { code: 'CORRUPT' }, 'with no good copy the first failure is told')
   await t.rejects(read(cluster, { ...block, members: [] }), { code: 'NO_DATANODE' })
+})
+
+t.test('a read waits for a member that comes back, and ends with its failure if none does', async t => {
+  const cluster = await BlockCluster.start(t)
+  const bytes = randomBytes(6 * MIB)
+  await hold(cluster, 7, bytes)
+  const refresh = async (): Promise<LocatedBlock> => cluster.locate(7)
+  const away = cluster.locate(7)
+  await cluster.datanode(0).kill()
+  const reading = read(cluster, away, 0, -1, { refresh, patienceMs: 20_000 })
+  await sleep(200)
+  await cluster.restart(0)
+  t.ok((await reading).equals(bytes))
+
+  await cluster.datanode(0).kill()
+  const options = { refresh: async () => away, patienceMs: 300 }
+  await t.rejects(read(cluster, away, 0, -1, options), { code: 'UNAVAILABLE' })
+  const started = performance.now()
+  const signal = AbortSignal.timeout(100)
+  await t.rejects(read(cluster, away, 0, -1, { ...options, patienceMs: 60_000, signal }), {
+    code: 'CANCELLED',
+  })
+  t.ok(performance.now() - started < 10_000)
 })
 
 t.test('a kept connection that died unseen is replaced without a failure', async t => {

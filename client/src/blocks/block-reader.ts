@@ -3,6 +3,7 @@
  * the byte where the last one stopped. Everything it hands out was checked against its checksum. It asks the
  * namenode nothing by itself.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { DatanodeAddress, LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import { BlockFetch, type Landing } from './block-fetch.ts'
@@ -11,6 +12,11 @@ import type { BlockPool } from './block-pool.ts'
 
 /** Fresh capabilities asked for during one read; a read that outlives them fails with BAD_CAPABILITY. */
 const REFRESHES_MAX = 8
+/** Failures of a member that may be over soon. */
+const AWAY_CODES = ['UNAVAILABLE', 'TIMED_OUT', 'BUSY'] as const
+/** Pause before every member is asked again, doubled from the minimum to the maximum, in milliseconds. */
+const PAUSE_MS_MIN = 50
+const PAUSE_MS_MAX = 1_000
 
 /**
  * Bytes `offset` … `offset + length` of a block, as buffers of up to 1 MiB, read ahead by at most 2 MiB.
@@ -63,11 +69,12 @@ async function* packets(
   const source = new Source(located, options)
   let position = offset
   for (;;) {
-    source.check()
+    await source.ready()
     const fetched = fetchFrom(pool, source, position, end === -1 ? -1 : end - position, landing, options)
     try {
       for await (const bytes of fetched) {
         position += bytes.length
+        source.progressed()
         yield bytes
       }
       return
@@ -109,6 +116,10 @@ class Source {
   #retried = false
   #refreshes = 0
   #firstError: FsError | undefined
+  /** A member may only be away for a moment. */
+  #mayComeBack = false
+  #deadlineMs: number | undefined
+  #pauseMs = PAUSE_MS_MIN
 
   constructor(block: LocatedBlock, options: ReadBlockOptions) {
     this.block = block
@@ -119,10 +130,29 @@ class Source {
     return this.block.members[this.#index] as DatanodeAddress
   }
 
-  /** Throws the first failure when every member has failed. */
-  check(): void {
+  /**
+   * Resolves when there is a member to ask. When every member has failed it waits while patience lasts and
+   * one of them may come back; else it throws the first failure.
+   */
+  async ready(): Promise<void> {
     if (this.#index < this.block.members.length) return
-    throw this.#firstError ?? new FsError('NO_DATANODE', `block ${this.block.blockId} has no member`)
+    const error = this.#firstError ?? new FsError('NO_DATANODE', `block ${this.block.blockId} has no member`)
+    const { patienceMs = 0, refresh, signal } = this.#options
+    this.#deadlineMs ??= performance.now() + patienceMs
+    if (!this.#mayComeBack || performance.now() + this.#pauseMs > this.#deadlineMs) throw error
+    await pause(this.#pauseMs, signal)
+    this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MS_MAX)
+    this.#index = 0
+    this.#firstError = undefined
+    this.#mayComeBack = false
+    // A datanode that was started again may have another address.
+    if (refresh !== undefined) this.block = await refresh()
+  }
+
+  /** Bytes came: patience begins anew. */
+  progressed(): void {
+    this.#deadlineMs = undefined
+    this.#pauseMs = PAUSE_MS_MIN
   }
 
   /** Moves on: the same member again, or the next. */
@@ -138,10 +168,22 @@ class Source {
       this.#retried = true
       return
     }
+    const isAway = AWAY_CODES.some(code => isFsError(error, code))
+    this.#mayComeBack ||= isAway
+    // That others do not hold the block says less than that one cannot be asked.
+    if (isAway && isFsError(this.#firstError, 'BLOCK_NOT_FOUND')) this.#firstError = error
     this.#firstError ??= error
     onMemberFailed?.(this.member.nodeId, error)
     this.#index += 1
     this.#retried = false
+  }
+}
+
+async function pause(pauseMs: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(pauseMs, undefined, { signal })
+  } catch (error) {
+    throw signal?.aborted ? cancelled(signal) : error
   }
 }
 

@@ -21,6 +21,8 @@ const READS_MAX = 8
 const STEPS_MAX = 4
 /** Zeros of a hole handed out at a time, in bytes. */
 const HOLE_BYTES_MAX = 1024 * 1024
+/** How long a read may wait for datanodes that are away, as for the time of a restart, in milliseconds. */
+const PATIENCE_MS = 10_000
 /** Fresh starts after the file changed under the reader, without a byte in between. */
 const RESTARTS_MAX = 3
 /** Failures that a fresh look at the extents may mend. */
@@ -238,7 +240,11 @@ async function fillRead(
 }
 
 function blockOptions(source: Source, blockId: number, offset: number, call: CallOptions): ReadBlockOptions {
-  return { signal: call.signal, refresh: () => source.map.relocate(blockId, offset, call) }
+  return {
+    signal: call.signal,
+    patienceMs: PATIENCE_MS,
+    refresh: () => source.map.relocate(blockId, offset, call),
+  }
 }
 
 /** The member list and capability that came with the extents. */
