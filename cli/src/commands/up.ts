@@ -1,7 +1,7 @@
 /** `hopbine up`: everything on one machine, in the foreground, on loopback and a Unix socket only. */
 import { resolve } from 'node:path'
 import { CommandError } from '../exit.ts'
-import { type HomeLayout, homeOf, layoutOf } from '../home/layout.ts'
+import { defaultHome, type HomeLayout, homeOf, layoutOf } from '../home/layout.ts'
 import { makeHomeFolder, prepareHome } from '../home/prepare.ts'
 import { readUpFile, type UpFile } from '../home/up-file.ts'
 import { defineCommand } from '../options/command.ts'
@@ -112,7 +112,8 @@ function announce(up: UpFile, json: boolean): void {
     return
   }
   const hopbine = ownCommand()
-  const home = up.home === homeOf(undefined) ? '' : ` --home ${quoted(up.home)}`
+  // The other terminal may not have our environment.
+  const home = up.home === defaultHome() ? '' : ` --home ${quoted(up.home)}`
   const lines = [
     `Hopbine ${up.version} is ready: ${up.roles.map(role => role.role).join(', ')}; Ctrl-C stops it.`,
     '',

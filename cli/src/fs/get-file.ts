@@ -7,9 +7,10 @@ import { chmod, rm, truncate, utimes } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import type { FileStatus } from '@hopbine/client/index.ts'
 import { INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import { copyingPath } from './copying-name.ts'
 import type { FoundItem } from './items.ts'
 import { PathError } from './path-error.ts'
-import { COPYING, type Transfer } from './transfer.ts'
+import type { Transfer } from './transfer.ts'
 
 export async function getFile(transfer: Transfer, item: FoundItem, target: string): Promise<void> {
   const { status } = item
@@ -20,7 +21,7 @@ export async function getFile(transfer: Transfer, item: FoundItem, target: strin
     return
   }
   if (there !== undefined && !transfer.overwrite) throw PathError.exists(target)
-  const temporary = `${target}${COPYING}`
+  const temporary = copyingPath(target)
   try {
     if (status.size <= INLINE_BYTES_MAX) await copySmall(transfer, item, temporary)
     else await copyLarge(transfer, item, temporary)

@@ -4,8 +4,8 @@ import { rename, rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import type { ShellCall } from './call.ts'
 import { type FsCommand, MANY } from './command.ts'
+import { copyingPath } from './copying-name.ts'
 import { childOf, type FoundItem, forEachItem } from './items.ts'
-import { COPYING } from './transfer.ts'
 
 const getmerge: FsCommand = {
   name: 'getmerge',
@@ -19,7 +19,7 @@ const getmerge: FsCommand = {
   printsJson: false,
   async run(call) {
     const target = call.args.at(-1) ?? ''
-    const temporary = `${target}${COPYING}`
+    const temporary = copyingPath(target)
     const out = createWriteStream(temporary)
     try {
       await pipeline(mergedBytes(call), out, { signal: call.signal })

@@ -24,6 +24,20 @@ const WORDS_BY_CODE: Partial<Record<ErrorCode, string>> = {
   NOT_PERMITTED: WORDS.notPermitted,
 }
 
+/** Failures whose message speaks of servers and blocks and names no path. */
+const OF_SERVERS: readonly ErrorCode[] = [
+  'BUSY',
+  'UNAVAILABLE',
+  'TIMED_OUT',
+  'CORRUPT',
+  'BLOCK_NOT_FOUND',
+  'NO_DATANODE',
+  'NO_SPACE',
+  'BAD_CAPABILITY',
+  'LEASE_LOST',
+  'INTERNAL',
+]
+
 const WORDS_BY_ERRNO: Readonly<Record<string, string>> = {
   ENOENT: WORDS.missing,
   EEXIST: WORDS.exists,
@@ -73,7 +87,7 @@ export function messageOf(error: unknown, path: string | undefined): string | un
   if (isFsError(error)) {
     // The server's own words say which part of the path denied whom; a bare code needs the path.
     if (error.code === 'ACCESS_DENIED') return deniedMessage(error.message)
-    const words = WORDS_BY_CODE[error.code]
+    const words = WORDS_BY_CODE[error.code] ?? (OF_SERVERS.includes(error.code) ? error.message : undefined)
     return words === undefined || path === undefined ? error.message : `\`${path}': ${words}`
   }
   const errno = error instanceof Error ? (error as NodeJS.ErrnoException) : undefined

@@ -6,12 +6,13 @@ import { createReadStream, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FileStatus, type FileWriteStream, isFsError } from '@hopbine/client/index.ts'
 import { INLINE_BYTES_MAX, LEASE_SOFT_MS } from '@hopbine/common/base/limits.ts'
+import { copyingPath } from './copying-name.ts'
 import type { Item } from './items.ts'
 import { isLater, type LocalItem } from './local-tree.ts'
 import { PathError } from './path-error.ts'
 import type { NewFiles } from './properties.ts'
 import { pump } from './pump.ts'
-import { COPYING, type Transfer } from './transfer.ts'
+import type { Transfer } from './transfer.ts'
 
 /** Bytes read from the local disk at a time. */
 const READ_BYTES = 1024 * 1024
@@ -52,7 +53,7 @@ async function putSmall(transfer: Transfer, source: LocalItem, target: Item): Pr
 
 async function putLarge(transfer: Transfer, source: LocalItem, target: Item): Promise<void> {
   const { call } = transfer
-  const temporary = `${target.path}${COPYING}`
+  const temporary = copyingPath(target.path)
   const { stream, start } = await openTemporary(transfer, source, temporary)
   transfer.progress.bytes += start
   const bytes = createReadStream(source.text, { start, highWaterMark: READ_BYTES })
@@ -72,7 +73,7 @@ export async function putStream(
   source = '-',
 ): Promise<void> {
   if (target.status !== undefined && !transfer.overwrite) throw PathError.exists(target.text)
-  const temporary = `${target.path}${COPYING}`
+  const temporary = copyingPath(target.path)
   const stream = await createTemporary(transfer, temporary)
   await pump(transfer, bytes, stream)
   await moveInPlace(transfer, temporary, target)

@@ -7,6 +7,7 @@ import { Progress } from '../output/progress.ts'
 import { wrong } from './arguments.ts'
 import type { ShellCall } from './call.ts'
 import type { FsFlag } from './command.ts'
+import { originalName } from './copying-name.ts'
 import { Lanes } from './lanes.ts'
 
 /** Large files at a time unless `-t` says otherwise; each holds some megabytes in memory. */
@@ -17,9 +18,6 @@ const THREADS_MAX = 64
  * batches.
  */
 const SMALL_PER_LARGE = 16
-
-/** Ending of a file's name while it is being copied. */
-export const COPYING = '._COPYING_'
 
 /** Flags of every command that copies. */
 export const TRANSFER_FLAGS: readonly FsFlag[] = [
@@ -101,8 +99,8 @@ export async function isEarlierCopy(
 ): Promise<boolean> {
   let count = 0
   for await (const name of names) {
-    const original = name.endsWith(COPYING) ? name.slice(0, -COPYING.length) : name
-    if (!(await isInSource(original))) return false
+    const original = originalName(name)
+    if (original !== undefined && !(await isInSource(original))) return false
     count += 1
     if (count === RECOGNISE_MAX) return true
   }

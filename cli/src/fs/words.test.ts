@@ -2,6 +2,7 @@ import t from 'tap'
 import { readArguments } from './arguments.ts'
 import { parseByteCount } from './byte-count.ts'
 import { type FsCommand, MANY } from './command.ts'
+import { copyingPath, originalName } from './copying-name.ts'
 import { parseExpression } from './find.ts'
 import { Lanes } from './lanes.ts'
 import { parseMode } from './mode-change.ts'
@@ -110,6 +111,21 @@ t.test('properties before a command say how new files are stored', async t => {
     ['toString=2', '-D does not know the property "toString": it knows dfs.replication and dfs.blocksize'],
   ]
   for (const [text, message] of cases) t.throws(() => readProperty(text), { message, exitCode: 255 })
+})
+
+t.test('a file that is being copied has a name that fits', async t => {
+  t.equal(copyingPath('/a/b'), '/a/b._COPYING_')
+  t.equal(originalName('b._COPYING_'), 'b')
+  t.equal(originalName('b'), 'b')
+  for (const name of ['n'.repeat(255), 'n'.repeat(246), 'é'.repeat(127), '🐦'.repeat(63)]) {
+    const path = copyingPath(`folder/${name}`)
+    t.equal(copyingPath(`folder/${name}`), path)
+    t.ok(path.startsWith(`folder/${name.slice(0, 100)}`) && path.endsWith('._COPYING_'))
+    t.ok(Buffer.byteLength(path) <= 'folder/'.length + 255)
+    t.ok(path.isWellFormed())
+    t.equal(originalName(path.slice('folder/'.length)), undefined)
+  }
+  t.not(copyingPath(`${'n'.repeat(254)}a`), copyingPath(`${'n'.repeat(254)}b`))
 })
 
 t.test('names of trash checkpoints carry their time', async t => {

@@ -11,6 +11,7 @@ export interface HomeLayout {
   readonly settingsFile: string
   readonly lockFile: string
   readonly upFile: string
+  readonly portsFile: string
   readonly runFolder: string
   readonly secretsFolder: string
   readonly tokenFile: string
@@ -30,6 +31,7 @@ export function layoutOf(home: string): HomeLayout {
     settingsFile: join(home, 'config.json'),
     lockFile: join(home, 'up.lock'),
     upFile: join(home, 'up.json'),
+    portsFile: join(home, 'run', 'ports.json'),
     runFolder: join(home, 'run'),
     secretsFolder: join(home, 'secrets'),
     tokenFile: join(home, 'secrets', 'rpc.token'),
@@ -43,7 +45,12 @@ export function layoutOf(home: string): HomeLayout {
 /** The home folder in force: the option, `HOPBINE_HOME`, or `~/.hopbine`. Always absolute. */
 export function homeOf(option: string | undefined): string {
   const chosen = option ?? process.env.HOPBINE_HOME
-  return chosen === undefined || chosen === '' ? join(homedir(), '.hopbine') : resolve(chosen)
+  return chosen === undefined || chosen === '' ? defaultHome() : resolve(chosen)
+}
+
+/** Where everything lies unless something else was said. */
+export function defaultHome(): string {
+  return join(homedir(), '.hopbine')
 }
 
 /** The namenode's socket, or undefined where the home's path is too long for one. */

@@ -5,6 +5,7 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { CommandError, EXIT } from '../exit.ts'
 import type { HomeLayout } from '../home/layout.ts'
+import { type RolePorts, rememberedPorts, rememberPorts } from '../home/ports.ts'
 import type { PreparedHome } from '../home/prepare.ts'
 import type { UpFile, UpRole } from '../home/up-file.ts'
 import { writeWhole } from '../home/write-whole.ts'
@@ -34,6 +35,8 @@ export interface SessionOptions {
 
 const LOOPBACK = '127.0.0.1'
 
+type Ports = ReadonlyMap<string, RolePorts>
+
 /**
  * Resolves to the exit code when everything has stopped. Throws CommandError when a role cannot start or is
  * lost.
@@ -43,7 +46,8 @@ export async function runSession(options: SessionOptions): Promise<number> {
   const lost = new Promise<string>(resolve => {
     givenUp = resolve
   })
-  const supervisor = new Supervisor(namenodeSpec(options), {
+  const ports = await rememberedPorts(options.layout, LOOPBACK)
+  const supervisor = new Supervisor(namenodeSpec(options, ports), {
     onStarting: role => rotate(options.layout.logFile(role)),
     onReady: () => refresh(),
     onNotice: options.onNotice,
@@ -60,7 +64,7 @@ export async function runSession(options: SessionOptions): Promise<number> {
     process.exit(EXIT.interrupted)
   })
   try {
-    const starting = start(options, supervisor)
+    const starting = start(options, supervisor, ports)
     const early = await Promise.race([starting, signals.asked.then(() => undefined)])
     if (early === 'serving') {
       isReady = true
@@ -77,8 +81,8 @@ export async function runSession(options: SessionOptions): Promise<number> {
   }
 }
 
-async function start(options: SessionOptions, supervisor: Supervisor): Promise<'serving'> {
-  const failure = await supervisor.start(namenode => datanodeSpecs(options, namenode))
+async function start(options: SessionOptions, supervisor: Supervisor, ports: Ports): Promise<'serving'> {
+  const failure = await supervisor.start(namenode => datanodeSpecs(options, namenode, ports))
   if (failure !== undefined) throw new CommandError(failure)
   await options.onServing(options.prepared.socketPath)
   for (const [index, directory] of options.mounts.entries()) {
@@ -88,15 +92,20 @@ async function start(options: SessionOptions, supervisor: Supervisor): Promise<'
   return 'serving'
 }
 
-function namenodeSpec(options: SessionOptions): RoleSpec {
+function namenodeSpec(options: SessionOptions, ports: Ports): RoleSpec {
   const { layout, prepared } = options
+  const last = ports.get('namenode')
+  const first = {
+    port: options.port === 0 ? (last?.port ?? 0) : options.port,
+    metricsPort: options.metricsPort === 0 ? (last?.metricsPort ?? 0) : options.metricsPort,
+  }
   return {
     role: 'namenode',
     logFile: layout.logFile('namenode'),
     argv: before => [
       ...['namenode', '--data-dir', layout.namenodeFolder, '--socket', prepared.socketPath],
-      ...['--host', LOOPBACK, '--port', String(before?.port ?? options.port)],
-      ...['--metrics-port', String(before?.metricsPort ?? options.metricsPort)],
+      ...['--host', LOOPBACK, '--port', String((before ?? first).port)],
+      ...['--metrics-port', String((before ?? first).metricsPort)],
       ...['--token-file', layout.tokenFile],
       ...['--log-level', options.logLevel, '--log-format', options.logFormat],
     ],
@@ -116,16 +125,17 @@ function mountSpec(options: SessionOptions, index: number, directory: string): R
   }
 }
 
-function datanodeSpecs(options: SessionOptions, namenode: ReadyMessage): RoleSpec[] {
+function datanodeSpecs(options: SessionOptions, namenode: ReadyMessage, ports: Ports): RoleSpec[] {
   const { layout } = options
+  const first = (index: number): RolePorts | undefined => ports.get(`datanode-${index + 1}`)
   return Array.from({ length: options.datanodes }, (_, index) => ({
     role: `datanode-${index + 1}`,
     logFile: layout.logFile(`datanode-${index + 1}`),
     argv: (before: ReadyMessage | undefined) => [
       ...['datanode', '--data-dir', layout.datanodeFolder(index + 1)],
       ...['--namenode', `${namenode.host}:${namenode.port}`],
-      ...['--host', LOOPBACK, '--port', String(before?.port ?? 0)],
-      ...['--metrics-port', String(before?.metricsPort ?? 0)],
+      ...['--host', LOOPBACK, '--port', String((before ?? first(index))?.port ?? 0)],
+      ...['--metrics-port', String((before ?? first(index))?.metricsPort ?? 0)],
       ...['--token-file', layout.tokenFile],
       ...['--log-level', options.logLevel, '--log-format', options.logFormat],
     ],
@@ -150,8 +160,17 @@ function writeUpFile(options: SessionOptions, supervisor: Supervisor): UpFile {
     socket: options.prepared.socketPath,
     metrics: namenode.metrics ?? '',
   }
+  rememberPorts(options.layout, portsOf(supervisor))
   writeWhole(options.layout.upFile, `${JSON.stringify(up, undefined, 2)}\n`)
   return up
+}
+
+function portsOf(supervisor: Supervisor): Ports {
+  const ports = new Map<string, RolePorts>()
+  for (const { spec, address } of supervisor.roles) {
+    if (address !== undefined) ports.set(spec.role, { port: address.port, metricsPort: address.metricsPort })
+  }
+  return ports
 }
 
 function metricsOf(address: ReadyMessage): string {

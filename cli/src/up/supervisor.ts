@@ -52,7 +52,10 @@ export class Supervisor {
     return failures.find(sentence => sentence !== undefined)
   }
 
-  /** Starts a role that uses the servers. Resolves to undefined when it serves, or to the sentence why it cannot. */
+  /**
+   * Starts a role that uses the servers. Resolves to undefined when it serves, or to the sentence why it
+   * cannot.
+   */
   async startUser(spec: RoleSpec): Promise<string | undefined> {
     const role = new SupervisedRole(spec, this.#events)
     this.#users.push(role)

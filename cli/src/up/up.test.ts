@@ -82,11 +82,29 @@ t.test('commands without an up say how to start one', async t => {
 t.test('kill -9 of up ends its roles, and its stale lock does not keep the next one', async t => {
   const up = await installation.up()
   t.equal((await installation.fs('-cat', '/kept')).out, 'kept', 'what was there before is there')
+  const before = installation.upFile()
   const pids = rolePids()
   up.child.kill('SIGKILL')
   await up.ended
   await until('the roles have ended', () => !pids.some(isRunning), 10_000)
   t.ok(existsSync(join(installation.home, 'up.lock')))
+  await installation.up()
+  t.equal((await installation.fs('-cat', '/kept')).out, 'kept')
+  const addresses = (file: typeof before): unknown => file?.roles.map(({ rpc, metrics }) => [rpc, metrics])
+  t.strictSame(addresses(installation.upFile()), addresses(before), 'everything is where it was')
+})
+
+t.test('a port that is taken meanwhile is not insisted on', async t => {
+  const port = installation.upFile()?.roles[1]?.rpc.port
+  await installation.down()
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
+  writeFileSync(join(installation.home, 'up.json'), '{}')
+  await installation.up()
+  t.not(installation.upFile()?.roles[1]?.rpc.port, port)
+  server.close()
+  await installation.down()
+  writeFileSync(join(installation.home, 'run/ports.json'), 'damaged')
   await installation.up()
   t.equal((await installation.fs('-cat', '/kept')).out, 'kept')
 })
