@@ -16,10 +16,13 @@ const base = '/bench-memory'
 const options = [
   { name: 'files', type: 'count', minimum: 16, default: 1_000_000, sentence: 'Files of the tree.' },
   { name: 'seconds', type: 'count', default: 15, sentence: 'Of the mix of reads and writes after the fill.' },
+  {
+    name: 'settle',
+    type: 'count',
+    default: 2000,
+    sentence: 'How long it is left alone before a look, in ms.',
+  },
 ] as const
-
-/** How long the server is left alone before it is measured, in milliseconds. */
-const SETTLE_MS = 2_000
 
 export const workload = defineWorkload({
   name: 'memory',
@@ -28,17 +31,17 @@ export const workload = defineWorkload({
   datanodes: () => 0,
   mustOwn: true,
   async measure(bench, values) {
-    const { files } = values
+    const { files, settle } = values
     const shape = treeOf(base, files)
     const { directories } = new TreePaths(shape)
-    const empty = await restarted(bench)
+    const empty = await restarted(bench, settle)
     const diskEmpty = await diskBytes(bench.cluster.home.namenodeFolder)
     await fillTree(bench, shape, 'directories')
-    const withDirectories = await restarted(bench)
+    const withDirectories = await restarted(bench, settle)
     await fillTree(bench, shape, 'files')
     if (values.seconds > 0) await useTree(bench, files, values.seconds)
-    const { rssBytes, peakBytes } = await settled(bench)
-    const withFiles = await restarted(bench)
+    const { rssBytes, peakBytes } = await settled(bench, settle)
+    const withFiles = await restarted(bench, settle)
     const disk = await diskBytes(bench.cluster.home.namenodeFolder)
     const metrics: Metrics = {
       files,
@@ -70,14 +73,14 @@ async function useTree(bench: Bench, files: number, seconds: number): Promise<vo
 }
 
 /** Resident memory after a stop, which compacts log and store, and a start. */
-async function restarted(bench: Bench): Promise<number> {
+async function restarted(bench: Bench, settleMs: number): Promise<number> {
   await bench.cluster.end('namenode', 'SIGTERM')
   await bench.cluster.startAgain('namenode')
-  return (await settled(bench)).rssBytes
+  return (await settled(bench, settleMs)).rssBytes
 }
 
-async function settled(bench: Bench): ReturnType<typeof memoryOf> {
-  await sleep(SETTLE_MS)
+async function settled(bench: Bench, settleMs: number): ReturnType<typeof memoryOf> {
+  await sleep(settleMs)
   return memoryOf(bench.cluster.pidOf('namenode'))
 }
 

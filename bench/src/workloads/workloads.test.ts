@@ -81,7 +81,7 @@ t.test('a tree that was kept is found by the next run on the same home', async t
 
 t.test('workloads that stop servers start their own', async t => {
   check(t, await run('restart', ['--sizes', '32,320', '--writes', '100']))
-  check(t, await run('memory', ['--files', '320', '--seconds', '1']))
+  check(t, await run('memory', ['--files', '320', '--seconds', '1', '--settle', '100']))
 })
 
 t.test('nothing acknowledged is lost when servers are killed', async t => {
