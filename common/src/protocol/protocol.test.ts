@@ -66,9 +66,9 @@ const KNOWN_RECORDS: Record<string, string> = {
 }
 
 const ADVICE =
-  'A message of the protocol changed. Fields are only ever appended at the end of a record, and ids and names ' +
-  'are never reused: an older peer must still understand what this one writes. If that holds, note the change ' +
-  'in common/src/protocol/version.ts and put the new digest here.'
+  'A message of the protocol changed. Fields are only ever appended at the end of a record, and ids and ' +
+  'names are never reused: an older peer must still understand what this one writes. If that holds, note ' +
+  'the change in common/src/protocol/version.ts and put the new digest here.'
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)
 

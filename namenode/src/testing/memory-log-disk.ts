@@ -58,7 +58,7 @@ export class MemoryLogDisk implements LogDisk {
     return this.files.get(name as string)?.content as Buffer
   }
 
-  /** The disk after a power cut: of each sector written since the last sync, `keep` says whether it got there. */
+  /** After a power cut: of each sector written since the last sync, `keep` says whether it got there. */
   crash(keep: () => boolean): MemoryLogDisk {
     const after = new MemoryLogDisk()
     for (const [name, { content, durable }] of this.files) {

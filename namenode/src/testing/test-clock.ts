@@ -40,6 +40,11 @@ export class TestClock {
     this.#ms = end
   }
 
+  /** The process died: what it wanted to do later never happens. */
+  forgetTimers(): void {
+    this.#timers.clear()
+  }
+
   #add(timer: Timer): () => void {
     this.#timers.add(timer)
     return () => this.#timers.delete(timer)

@@ -32,6 +32,12 @@ export interface TestShardOptions {
 
 const KEEP_ALL: ChangeKeep = { seconds: 10 ** 9, bytes: 10 ** 12 }
 
+interface Sent {
+  readonly command: Command
+  readonly logged: Command
+  readonly reply: Reply
+}
+
 const OWN = { user: 'hopbine', groups: ['hopbine'], superuser: true, clientId: '', sequence: 0, behind: 0 }
 
 export class TestShard implements ShardCalls {
@@ -42,6 +48,8 @@ export class TestShard implements ShardCalls {
   readonly #follower: TestReplica
   #nextId: number
   #sessions = 0
+  /** The last write of each session, to be sent again. */
+  readonly #last = new Map<string, Sent>()
 
   constructor({ keep = KEEP_ALL }: TestShardOptions = {}) {
     // Different borders of transactions must not make different states.
@@ -120,6 +128,12 @@ export class TestShard implements ShardCalls {
     return method.response.decode(new Reader(first.value))
   }
 
+  /** The session sends its last write once more, however much has happened since. */
+  repeat(session: TestSession): void {
+    const sent = this.#last.get(session.clientId)
+    if (sent !== undefined) this.#replay(sent)
+  }
+
   /** Events from log index `from` on; both replicas tell the same ones. */
   events(from = 0): ChangeEvent[] {
     const events = this.#leader.tx.feed.read(from, 1_000_000)
@@ -150,6 +164,11 @@ export class TestShard implements ShardCalls {
     assert.deepEqual(again.sessions.holders(), this.#leader.tx.sessions.holders(), 'and the same leases')
   }
 
+  #replay({ command, logged, reply }: Sent): void {
+    this.#leader.replay(command, reply)
+    this.#follower.replay(logged, reply)
+  }
+
   #prepare(operation: WriteOperation, request: unknown, principal: Principal): unknown {
     return operation.prepare(request, {
       state: this.#leader.tx,
@@ -174,8 +193,9 @@ export class TestShard implements ShardCalls {
     assert.deepEqual(Buffer.from(other.payload), Buffer.from(reply.payload), `${name}: one answer on both`)
     assert.equal(other.failed, reply.failed)
     if (command.envelope.sequence > 0) {
-      this.#leader.replay(command, reply)
-      this.#follower.replay(logged, other)
+      const sent = { command, logged, reply }
+      this.#last.set(command.envelope.clientId, sent)
+      this.#replay(sent)
     }
     return reply
   }
