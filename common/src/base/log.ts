@@ -1,6 +1,6 @@
 /**
- * Structured log of a role on standard error: an event name and fields, no prose. As JSON, one object a line, for
- * machines; as text, one line with time, level, event and fields, for people.
+ * Structured log of a role on standard error: an event name and fields, no prose. As JSON, one object a line,
+ * for machines; as text, one line with time, level, event and fields, for people.
  */
 import pino, { type Logger as PinoLogger } from 'pino'
 
