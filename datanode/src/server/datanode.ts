@@ -11,6 +11,7 @@ import { FolderLock } from '../store/folder-lock.ts'
 import { FolderStamp } from '../store/folder-stamp.ts'
 import type { BlockName } from '../store/layout.ts'
 import { Scrubber } from '../store/scrubber.ts'
+import { reserveFor } from '../store/space.ts'
 import { BlockServer } from './block-server.ts'
 import { type DatanodeCounters, makeCounters, serveMetrics } from './metrics.ts'
 import { NamenodeLink } from './namenode-link.ts'
@@ -36,7 +37,7 @@ export interface DatanodeConfig {
   readonly logFormat?: LogFormat
   /** Default `/default`. */
   readonly rack?: string
-  /** New blocks are refused while less is free, in bytes. Default 256 MiB. */
+  /** New blocks are refused while less is free, in bytes. Default 256 MiB, or a sixth of a small disk. */
   readonly reserveBytes?: number
   /** Rate of the scrubber in bytes per second; 0: off. Default 8 MiB. */
   readonly scrubBytesPerSecond?: number
@@ -60,12 +61,12 @@ const DEFAULTS = {
   logLevel: 'info',
   logFormat: 'json',
   rack: '/default',
-  reserveBytes: 256 * 1024 * 1024,
   scrubBytesPerSecond: 8 * 1024 * 1024,
   heartbeatMs: 3_000,
 } as const
 
-type Settled = DatanodeConfig & Required<Omit<DatanodeConfig, 'nodeId' | 'advertisedHost' | 'metricsPort'>>
+type Settled = DatanodeConfig &
+  Required<Omit<DatanodeConfig, 'nodeId' | 'advertisedHost' | 'metricsPort' | 'reserveBytes'>>
 
 /**
  * Starts a datanode. It serves blocks once it has met its namenode, which it looks for at every heartbeat.
@@ -99,7 +100,7 @@ async function assemble(
     () => store.blocks,
     () => store.space().freeBytes,
   )
-  const { dataDir, reserveBytes } = config
+  const { dataDir, reserveBytes = reserveFor(dataDir) } = config
   const onQuarantined = (name: BlockName, reason: string): void => {
     counters.badBlocks.inc()
     log.warn({ event: 'bad-block', blockId: name.blockId, group: name.group, reason })

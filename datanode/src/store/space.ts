@@ -11,6 +11,15 @@ export interface DiskSpace {
 }
 
 const FRESH_MS = 1_000
+/** Kept free unless the operator says otherwise: so much, on a small disk at most this share of it. */
+const RESERVE_BYTES = 256 * 1024 * 1024
+const RESERVE_SHARE_MAX = 1 / 6
+
+/** What a datanode keeps free by default. Less than a namenode on the same disk wants, which stops first. */
+export function reserveFor(folder: string): number {
+  const { blocks, bsize } = statfsSync(folder)
+  return Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_SHARE_MAX)
+}
 
 export class SpaceGauge {
   readonly #path: string
