@@ -1,0 +1,101 @@
+/**
+ * A mount for tests: the daemon as a process of its own, started, stopped and crashed as users and machines
+ * do.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { accessSync, constants, mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const MAIN = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
+/** How long a mount may take to come or go, in milliseconds. */
+const CHANGE_MS = 15_000
+
+const runFile = promisify(execFile)
+
+/** Why nothing can be mounted here; undefined if it can. */
+export function mountHindrance(): string | undefined {
+  if (process.getuid?.() !== 0) return 'mounting needs root'
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+export class Mounted {
+  readonly directory: string
+  readonly #home: string
+  readonly #args: readonly string[]
+  #child: ChildProcess | undefined
+  #said = ''
+
+  private constructor(home: string, args: readonly string[]) {
+    this.#home = home
+    this.#args = args
+    this.directory = mkdtempSync(join(tmpdir(), 'hopbine-mnt-'))
+  }
+
+  static async start(home: string, ...args: string[]): Promise<Mounted> {
+    const mounted = new Mounted(home, args)
+    await mounted.mount()
+    return mounted
+  }
+
+  get pid(): number {
+    return this.#child?.pid as number
+  }
+
+  path(...names: string[]): string {
+    return join(this.directory, ...names)
+  }
+
+  async mount(): Promise<void> {
+    const words = ['mount', '--home', this.#home, '--allow-other', ...this.#args, this.directory]
+    const child = spawn(process.execPath, [...process.execArgv, MAIN, ...words], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    this.#child = child
+    this.#said = ''
+    child.stderr?.on('data', (part: Buffer) => {
+      this.#said += part.toString()
+    })
+    await this.#until('the mount', () => this.#said.includes('is mounted at'))
+  }
+
+  /** Ends the daemon in order, which unmounts. */
+  async stop(): Promise<void> {
+    if (this.#child?.exitCode === null) this.#child.kill('SIGTERM')
+    await this.#until('the end of the mount', () => this.#child?.exitCode !== null)
+  }
+
+  /** Ends the daemon as a crash would; the mount point stays, and answers nobody. */
+  async crash(): Promise<void> {
+    this.#child?.kill('SIGKILL')
+    await this.#until('the crash', () => this.#child?.signalCode !== null)
+  }
+
+  async remove(): Promise<void> {
+    await this.stop()
+    await rm(this.directory, { recursive: true, force: true })
+  }
+
+  /** Runs a program in the mount; rejects with what it said when it fails. */
+  async run(program: string, ...args: string[]): Promise<string> {
+    const { stdout } = await runFile(program, args, { cwd: this.directory, maxBuffer: 64 * 1024 * 1024 })
+    return stdout
+  }
+
+  async #until(what: string, holds: () => boolean): Promise<void> {
+    for (const deadline = performance.now() + CHANGE_MS; !holds(); ) {
+      if (performance.now() > deadline) throw new Error(`${what} did not come: ${this.#said}`)
+      if (what === 'the mount' && this.#child?.exitCode !== null) throw new Error(this.#said)
+      await sleep(20)
+    }
+  }
+}
