@@ -173,6 +173,29 @@ t.test('a memory map of the file shows and changes its content', async t => {
   t.equal((await client.readFile('/mapped')).subarray(100_000, 100_005).toString(), 'hello')
 })
 
+t.test('holes are found, punched and grown', async t => {
+  const script = [
+    'import os, ctypes',
+    'libc = ctypes.CDLL(None, use_errno=True)',
+    'libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_longlong, ctypes.c_longlong]',
+    'M = 1 << 20',
+    'fd = os.open("sparse", os.O_CREAT | os.O_RDWR)',
+    'os.pwrite(fd, b"x" * M, M); os.pwrite(fd, b"y" * M, 4 * M)',
+    'seek = lambda at, how: os.lseek(fd, at, how) / M',
+    'print(seek(0, os.SEEK_DATA), seek(M, os.SEEK_HOLE), seek(2 * M, os.SEEK_DATA), seek(4 * M, os.SEEK_HOLE))',
+    'assert libc.fallocate(fd, 3, 4 * M + M // 4, M // 2) == 0',
+    'print(seek(4 * M, os.SEEK_HOLE), os.pread(fd, 2, 4 * M + M // 4 - 1), os.fstat(fd).st_size // M)',
+    'assert libc.fallocate(fd, 0, 0, 7 * M) == 0 and libc.fallocate(fd, 1, 0, 70 * M) == 0',
+    'print(os.fstat(fd).st_size // M, os.pread(fd, 1, 7 * M - 1), libc.fallocate(fd, 8, 0, 4096))',
+    'os.close(fd)',
+  ].join('\n')
+  t.same((await mounted.run('python3', '-c', script)).trim().split('\n'), [
+    '1.0 2.0 4.0 5.0',
+    "4.25 b'y\\x00' 5",
+    "7 b'\\x00' -1",
+  ])
+})
+
 t.test('git, tar and SQLite work as on a local disk', async t => {
   await mounted.run(
     'sh',
@@ -195,7 +218,8 @@ t.test('git, tar and SQLite work as on a local disk', async t => {
       `b = sqlite3.connect("${mode}.db")`,
       'for n in range(20):',
       '    (a if n % 2 else b).execute("insert into t values (?)", (n,)); (a if n % 2 else b).commit()',
-      'print(a.execute("select count(*) from t").fetchone()[0], a.execute("pragma integrity_check").fetchone()[0])',
+      'count = a.execute("select count(*) from t").fetchone()[0]',
+      'print(count, a.execute("pragma integrity_check").fetchone()[0])',
     ].join('\n')
     t.equal((await mounted.run('python3', '-c', script)).trim(), '20 ok', mode)
   }

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-const MAIN = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
+const LAUNCHER = fileURLToPath(new URL('../../../scripts/hopbine', import.meta.url))
 /** How long a mount may take to come or go, in milliseconds. */
 const CHANGE_MS = 15_000
 
@@ -57,9 +57,7 @@ export class Mounted {
 
   async mount(): Promise<void> {
     const words = ['mount', '--home', this.#home, '--allow-other', ...this.#args, this.directory]
-    const child = spawn(process.execPath, [...process.execArgv, MAIN, ...words], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
+    const child = spawn(LAUNCHER, words, { stdio: ['ignore', 'ignore', 'pipe'] })
     this.#child = child
     this.#said = ''
     child.stderr?.on('data', (part: Buffer) => {

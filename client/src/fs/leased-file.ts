@@ -10,6 +10,7 @@ import {
   commitExtents,
   complete,
   create,
+  punch,
   truncate,
 } from '@hopbine/common/protocol/metadata.ts'
 import type { RequestOf } from '@hopbine/common/protocol/method.ts'
@@ -95,6 +96,12 @@ export class LeasedFile {
   /** Cuts the file or grows it by a hole; the lease stays. */
   async truncate(size: number, call: LeaseCall): Promise<void> {
     const { status } = await this.#session.rpc.call(truncate, { path: inodePath(this.inodeId), size }, call)
+    this.status = status
+  }
+
+  /** Makes a range a hole; the lease stays. */
+  async punch(offset: number, length: number, call: LeaseCall): Promise<void> {
+    const { status } = await this.#session.rpc.call(punch, { inodeId: this.inodeId, offset, length }, call)
     this.status = status
   }
 

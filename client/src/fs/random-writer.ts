@@ -137,6 +137,25 @@ export class RandomWriter {
     await this.#serial.run(() => this.#cut(size))
   }
 
+  /** Makes a range a hole: it reads as zeros. What lies behind the end stays nothing. */
+  async punch(offset: number, length: number, call: CallOptions): Promise<void> {
+    this.#check()
+    checkRange(offset, length)
+    if (this.#lease === undefined) await this.#serial.run(() => this.#leaseAgain(call))
+    const end = Math.min(offset + length, this.#size)
+    if (end <= offset) return
+    if (this.#small !== undefined) {
+      this.#small.write(offset, Buffer.alloc(end - offset))
+      return
+    }
+    await this.#serial.run(async () => {
+      await this.#flushAll()
+      await this.#commit()
+      await this.#leased().punch(offset, end - offset, {})
+      this.#changed()
+    })
+  }
+
   /** Resolves when everything written is on disk at every member and visible to others. */
   async sync(): Promise<void> {
     this.#check()

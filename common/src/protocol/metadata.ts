@@ -253,6 +253,15 @@ export const releaseOrphans = method(
   record({ inodeIds: list(int) }),
   nothing,
 )
+/** Makes a range of a leased file a hole: it reads as zeros, its size stays. */
+export const punch = method(
+  40,
+  'punch',
+  'write',
+  1,
+  record({ inodeId: int, offset: int, length: int }),
+  statusAnswer,
+)
 export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   mkdir,
   mkdirs,
@@ -284,4 +293,5 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   mknod,
   link,
   releaseOrphans,
+  punch,
 ]

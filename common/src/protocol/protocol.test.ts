@@ -48,6 +48,7 @@ const KNOWN: Record<string, string> = {
   mknod: '532380cd0950',
   link: 'c87586e9a1cd',
   releaseOrphans: 'a32668e297b2',
+  punch: 'c021307c5973',
   registerDatanode: 'abf6c82d9406',
   heartbeat: '7f80e1d6c63b',
   confirmTombstones: 'a9fefd9784ba',

@@ -59,8 +59,13 @@ export function cutContent(tx: Tx, row: EntryRow, size: number): void {
 }
 
 export function cutExtents(tx: Tx, inodeId: number, size: number): void {
+  punchExtents(tx, inodeId, size, Number.MAX_SAFE_INTEGER)
+}
+
+/** Leaves a hole from `start` up to `end`. */
+export function punchExtents(tx: Tx, inodeId: number, start: number, end: number): void {
   const uses = new BlockUses()
-  clearRange(tx, inodeId, size, Number.MAX_SAFE_INTEGER, uses)
+  clearRange(tx, inodeId, start, end, uses)
   uses.write(tx)
 }
 

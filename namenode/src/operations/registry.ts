@@ -21,6 +21,7 @@ import { mkdirs } from './mkdirs.ts'
 import { mknod } from './mknod.ts'
 import { open } from './open.ts'
 import type { ReadOperation, WriteOperation } from './operation.ts'
+import { punch } from './punch.ts'
 import { readlink } from './readlink.ts'
 import { recoverLease } from './recover-lease.ts'
 import { registerDatanode } from './register-datanode.ts'
@@ -52,6 +53,7 @@ const WRITES: readonly WriteOperation[] = [
   mknod,
   link,
   releaseOrphans,
+  punch,
   chmod,
   chown,
   utimes,

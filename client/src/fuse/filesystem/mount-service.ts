@@ -6,6 +6,7 @@ import * as directories from './directory-operations.ts'
 import * as files from './file-operations.ts'
 import type { MountContext } from './mount-context.ts'
 import * as names from './name-operations.ts'
+import * as ranges from './range-operations.ts'
 
 type Operation<Name extends RequestName> = (
   context: MountContext,
@@ -32,6 +33,8 @@ const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
   flush: files.flushFile,
   fsync: files.syncFile,
   release: files.releaseFile,
+  fallocate: ranges.allocate,
+  lseek: ranges.seek,
   statfs: attributes.room,
   opendir: directories.openDirectory,
   readdir: directories.readDirectory,

@@ -113,6 +113,23 @@ export class OpenFile {
     this.#changed = now()
   }
 
+  /** Makes a range a hole. */
+  async punch(offset: number, length: number): Promise<void> {
+    const writer = await this.#writable()
+    await writer.punch(offset, length, {})
+    this.#changed = now()
+  }
+
+  get size(): number | undefined {
+    return this.#writer?.size ?? this.#map?.status.size
+  }
+
+  /** Where the bytes are, as of now: what was written is saved first. */
+  async freshMap(offset: number): Promise<FileMap> {
+    await this.sync()
+    return FileMap.open(this.#session, inodePath(this.inodeId), offset, {})
+  }
+
   /** Resolves when everything written is durable and visible to others. */
   async sync(): Promise<void> {
     await this.#closing
