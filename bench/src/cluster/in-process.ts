@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectOptions, FileSystem } from '@hopbine/client/index.ts'
 import { status } from '@hopbine/common/protocol/cluster.ts'
-import { type Datanode, startDatanode } from '@hopbine/datanode/server/datanode.ts'
+import { type Datanode, type DatanodeConfig, startDatanode } from '@hopbine/datanode/server/datanode.ts'
 import { type Namenode, type NamenodeConfig, startNamenode } from '@hopbine/namenode/server/namenode.ts'
 
 export interface BootOptions {
@@ -18,6 +18,8 @@ export interface BootOptions {
   readonly logLevel?: string
   /** What the namenode is to have differently. */
   readonly namenode?: Partial<NamenodeConfig>
+  /** What every datanode is to have differently. */
+  readonly datanode?: Partial<DatanodeConfig>
 }
 
 export interface Cluster {
@@ -101,6 +103,7 @@ class InProcessCluster implements Cluster {
       port: datanode.port,
       logLevel: this.#logLevel,
       heartbeatMs: HEARTBEAT_MS,
+      ...this.#options.datanode,
     })
     datanode.port = datanode.running.address.port
   }

@@ -32,6 +32,8 @@ export const CHANGES_PAGE_MAX = 10_000
  * Extents in one commit (more: INVALID_ARGUMENT) and in one answer of `open` (more: the answer ends early).
  */
 export const EXTENTS_PER_COMMIT_MAX = 4096
+/** Extents that one `finishRewrite` replaces; more: INVALID_ARGUMENT. */
+export const REWRITE_EXTENTS_MAX = 1024
 /** Block size: bounds and default, in bytes. */
 export const BLOCK_BYTES_MIN = 1024 * 1024
 export const BLOCK_BYTES_MAX = 1024 * 1024 * 1024

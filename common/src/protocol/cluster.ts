@@ -1,6 +1,7 @@
 /** The namenode's methods for datanodes and for operators. All need a superuser's connection. */
 import { bytes, flag, int, list, nothing, record, text, u16, u32 } from '../wire/codec.ts'
 import { type Method, method } from './method.ts'
+import { locatedBlock } from './types.ts'
 
 /** A placed block, as tombstones and checks name it. */
 export const placedBlock = record({ blockId: int, group: u32 })
@@ -17,7 +18,8 @@ export const registerDatanode = method(
 /**
  * Sent every few seconds. `badBlocks` were found corrupt since the last one. `tombstones` in the answer are
  * blocks that may be dropped after `liveBlocks` has confirmed it; `capabilityEpoch` is the lowest epoch still
- * valid.
+ * valid; `rewrites` are files that this datanode shall rewrite, which it tells as `rewriting` until it is
+ * done.
  */
 export const heartbeat = method(
   61,
@@ -32,8 +34,14 @@ export const heartbeat = method(
     badBlocks: list(int),
     /** The datanode refuses new blocks for lack of space. */
     full: flag,
+    /** Inodes that it rewrites, or will when their turn comes. */
+    rewriting: list(int),
   }),
-  record({ tombstones: list(placedBlock), capabilityEpoch: u32 }),
+  record({
+    tombstones: list(placedBlock),
+    capabilityEpoch: u32,
+    rewrites: list(record({ inodeId: int })),
+  }),
 )
 /** The datanode has dropped these blocks. */
 export const confirmTombstones = method(
@@ -101,6 +109,8 @@ export const status = method(
     fsyncs: int,
     cpuMicros: int,
     uptimeMs: int,
+    /** Files that wait to be rewritten, or are being rewritten, because much of their blocks is dead. */
+    rewritesPending: int,
   }),
 )
 
@@ -164,6 +174,41 @@ export const adminCapability = method(
   nothing,
   record({ capability: bytes }),
 )
+/**
+ * A new block for the bytes of a closed file that shall lie together. It is held like a dropped block until
+ * `finishRewrite` makes use of it, so one that is never used goes by itself. LEASE_CONFLICT when the file is
+ * open.
+ */
+export const beginRewrite = method(
+  77,
+  'beginRewrite',
+  'write',
+  1,
+  record({ inodeId: int }),
+  record({ block: locatedBlock }),
+)
+/**
+ * The bytes of `[start, end)` lie in the block from `blockOffset` on, in the file's order and without its
+ * holes, on disk at every member. Nothing is done, and `done` is false, when the file was opened or removed,
+ * or when the extents of the range are no longer those of the digest.
+ */
+export const finishRewrite = method(
+  78,
+  'finishRewrite',
+  'write',
+  1,
+  record({ inodeId: int, start: int, end: int, digest: bytes, blockId: int, blockOffset: int }),
+  record({ done: flag }),
+)
+/** Blocks of a file of which more than half is dead; of very many the first thousands. */
+export const sparseBlocks = method(
+  79,
+  'sparseBlocks',
+  'read',
+  1,
+  record({ inodeId: int }),
+  record({ blockIds: list(int) }),
+)
 
 export const CLUSTER_METHODS: readonly Method<unknown, unknown>[] = [
   registerDatanode,
@@ -177,4 +222,7 @@ export const CLUSTER_METHODS: readonly Method<unknown, unknown>[] = [
   backupRead,
   backupEnd,
   adminCapability,
+  beginRewrite,
+  finishRewrite,
+  sparseBlocks,
 ]

@@ -88,7 +88,7 @@ export class SmallNamenode implements RpcService {
       this.heartbeats.push(heartbeat.request.decode(payload))
       const { capabilityEpoch } = this
       const tombstones = [...this.tombstones.values()]
-      return connection.respond(header, heartbeat.response, { tombstones, capabilityEpoch })
+      return connection.respond(header, heartbeat.response, { tombstones, capabilityEpoch, rewrites: [] })
     }
     if (header.method === liveBlocks.id) {
       const { blockIds } = liveBlocks.request.decode(payload)

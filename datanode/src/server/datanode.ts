@@ -1,11 +1,12 @@
 /**
  * A whole datanode: locks and stamps its folder, listens for blocks, registers with the namenode, and runs
- * scrubber and tombstones beside. It composes the parts and holds no rule of its own.
+ * scrubber, rewriter and tombstones beside. It composes the parts and holds no rule of its own.
  */
 import type { Server } from 'node:http'
 import { assert } from '@hopbine/common/base/assert.ts'
 import { type LogFormat, type Logger, makeLogger } from '@hopbine/common/base/log.ts'
 import type { Address } from '@hopbine/common/rpc/connection.ts'
+import { Rewriter } from '../rewrite/rewriter.ts'
 import { BlockStore } from '../store/block-store.ts'
 import { FolderLock } from '../store/folder-lock.ts'
 import { FolderStamp } from '../store/folder-stamp.ts'
@@ -41,6 +42,11 @@ export interface DatanodeConfig {
   readonly reserveBytes?: number
   /** Rate of the scrubber in bytes per second; 0: off. Default 8 MiB. */
   readonly scrubBytesPerSecond?: number
+  /**
+   * Rate at which files that were cut up by overwrites are put together, in bytes per second; 0: off. Default
+   * 64 MiB.
+   */
+  readonly rewriteBytesPerSecond?: number
   /** Default 3,000. */
   readonly heartbeatMs?: number
 }
@@ -62,6 +68,7 @@ const DEFAULTS = {
   logFormat: 'json',
   rack: '/default',
   scrubBytesPerSecond: 8 * 1024 * 1024,
+  rewriteBytesPerSecond: 64 * 1024 * 1024,
   heartbeatMs: 3_000,
 } as const
 
@@ -160,6 +167,12 @@ async function startLink(
   stop: () => Promise<void>,
 ): Promise<void> {
   const tombstones: Tombstones = new Tombstones(service, stamp.nodeId, () => link.client)
+  const rewriter: Rewriter = new Rewriter({
+    service,
+    nodeId: stamp.nodeId,
+    namenode: () => link.client,
+    bytesPerSecond: config.rewriteBytesPerSecond,
+  })
   const link: NamenodeLink = new NamenodeLink({
     namenode: config.namenode,
     heartbeatMs: config.heartbeatMs,
@@ -167,6 +180,7 @@ async function startLink(
     stamp,
     service,
     tombstones,
+    rewriter,
     onForeign: error => {
       log.fatal({ event: 'foreign-cluster', message: error.message })
       stop().catch(failure => log.fatal({ event: 'stop-failed', message: String(failure) }))
@@ -175,6 +189,7 @@ async function startLink(
   tombstones.start()
   stops.push(() => tombstones.stop())
   stops.push(() => link.stop())
+  stops.push(() => rewriter.stop())
   await link.start(config.advertisedHost ?? config.host, port)
 }
 

@@ -12,6 +12,7 @@ export interface DatanodeCounters {
   readonly badBlocks: Counter
   readonly refusedCapabilities: Counter
   readonly scrubbedBytes: Counter
+  readonly rewrittenBytes: Counter
   readonly droppedBlocks: Counter
   readonly heartbeatFailures: Counter
   readonly connections: Gauge
@@ -52,6 +53,7 @@ export function makeCounters(blocks: () => number, freeBytes: () => number): Dat
     badBlocks: counter('bad_blocks_total', 'Copies found corrupt.'),
     refusedCapabilities: counter('refused_capabilities_total', 'Requests refused for their capability.'),
     scrubbedBytes: counter('scrubbed_bytes_total', 'Bytes read and verified by the scrubber.'),
+    rewrittenBytes: counter('rewritten_bytes_total', 'Bytes moved together in files that were cut up.'),
     droppedBlocks: counter('dropped_blocks_total', 'Blocks dropped after the namenode confirmed it.'),
     heartbeatFailures: counter('heartbeat_failures_total', 'Heartbeats and registrations without an answer.'),
     connections: gauge('connections', 'Open block connections.'),

@@ -1,12 +1,13 @@
 /**
- * The datanode's side of its namenode: registers, sends heartbeats, hears of tombstones and epochs. While the
- * namenode is away it tries at each beat and lets the blocks be served; when it answers again the node
- * registers anew.
+ * The datanode's side of its namenode: registers, sends heartbeats, hears of tombstones, rewrites and epochs.
+ * While the namenode is away it tries at each beat and lets the blocks be served; when it answers again the
+ * node registers anew.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { heartbeat, registerDatanode } from '@hopbine/common/protocol/cluster.ts'
 import { RpcClient } from '@hopbine/common/rpc/client.ts'
 import type { Address } from '@hopbine/common/rpc/connection.ts'
+import type { Rewriter } from '../rewrite/rewriter.ts'
 import type { FolderStamp } from '../store/folder-stamp.ts'
 import type { BlockService } from './service.ts'
 import type { Tombstones } from './tombstones.ts'
@@ -18,6 +19,7 @@ export interface NamenodeLinkOptions {
   readonly stamp: FolderStamp
   readonly service: BlockService
   readonly tombstones: Tombstones
+  readonly rewriter: Rewriter
   /** The folder belongs to another cluster: nothing may be served any more. */
   readonly onForeign: (error: FsError) => void
 }
@@ -104,16 +106,18 @@ export class NamenodeLink {
   }
 
   async #heartbeat(): Promise<void> {
-    const { service, stamp, tombstones } = this.#options
+    const { service, stamp, tombstones, rewriter } = this.#options
     const { capacityBytes, freeBytes, isFull } = service.store.space()
     const badBlocks = service.store.quarantined.filter(blockId => !this.#told.has(blockId))
     const { nodeId } = stamp
     const { blocks } = service.store
-    const beat = { nodeId, capacityBytes, freeBytes, blocks, badBlocks, full: isFull }
+    const rewriting = rewriter.orders
+    const beat = { nodeId, capacityBytes, freeBytes, blocks, badBlocks, full: isFull, rewriting }
     const answer = await this.client.call(heartbeat, beat, options())
     for (const blockId of badBlocks) this.#told.add(blockId)
     service.setEpochMin(answer.capabilityEpoch)
     tombstones.receive(answer.tombstones)
+    rewriter.receive(answer.rewrites)
   }
 }
 

@@ -3,6 +3,7 @@ import { abandon } from './abandon.ts'
 import { access } from './access.ts'
 import { addBlock } from './add-block.ts'
 import { append } from './append.ts'
+import { beginRewrite } from './begin-rewrite.ts'
 import { chmod } from './chmod.ts'
 import { chown } from './chown.ts'
 import { commitExtents } from './commit-extents.ts'
@@ -10,6 +11,7 @@ import { complete } from './complete.ts'
 import { confirmTombstones } from './confirm-tombstones.ts'
 import { contentSummary } from './content-summary.ts'
 import { create } from './create.ts'
+import { finishRewrite } from './finish-rewrite.ts'
 import { fsck } from './fsck.ts'
 import { closeSession, dropOrphans, expireSessions, noop, reclaim } from './internal.ts'
 import { link } from './link.ts'
@@ -30,6 +32,7 @@ import { remove } from './remove.ts'
 import { rename } from './rename.ts'
 import { setQuota } from './set-quota.ts'
 import { setReplication } from './set-replication.ts'
+import { sparseBlocks } from './sparse-blocks.ts'
 import { stat } from './stat.ts'
 import { statfs } from './statfs.ts'
 import { symlink } from './symlink.ts'
@@ -62,6 +65,8 @@ const WRITES: readonly WriteOperation[] = [
   recoverLease,
   registerDatanode,
   confirmTombstones,
+  beginRewrite,
+  finishRewrite,
   fsck,
 ]
 
@@ -78,6 +83,7 @@ const READS: readonly ReadOperation[] = [
   contentSummary,
   liveBlocks,
   listBlocks,
+  sparseBlocks,
 ]
 
 const byId = <O extends { readonly method: { readonly id: number } }>(rows: readonly O[]) =>

@@ -24,6 +24,7 @@ import { lockFolder } from './folder-lock.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { Metrics } from './metrics.ts'
 import type { Parts } from './parts.ts'
+import { Rewrites } from './rewrites.ts'
 import { Service } from './service.ts'
 import { LEASE_TIMES, type LeaseTimes, Writers } from './writers.ts'
 
@@ -109,6 +110,7 @@ export async function startNamenode(config: NamenodeConfig): Promise<Namenode> {
     metricsPort,
     async stop() {
       parts.housekeeping.stop()
+      parts.rewrites.stop()
       await server.close()
       await parts.metrics.stop()
       await replica.stop()
@@ -153,6 +155,14 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
   metrics.gauge('pending_writes', 'Writes proposed and not yet applied.', () => replica.pending)
   metrics.gauge('log_fsyncs', 'Times the log was made durable.', () => replica.log.syncs)
   metrics.gauge('directories', 'Directories in the packed table.', () => state.directories.count)
+  const datanodes = new Datanodes(
+    host.clock,
+    () => state.datanodes.all,
+    state.meta.capabilityKey,
+    () => state.meta.capabilityEpoch,
+  )
+  const rewrites = new Rewrites(host, state, datanodes)
+  metrics.gauge('rewrites_pending', 'Files that wait to be rewritten.', () => rewrites.pending)
   const holdSeconds = config.backupHoldSeconds ?? DAY_SECONDS
   return {
     host,
@@ -161,12 +171,8 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
     checkpointer,
     writers,
     metrics,
-    datanodes: new Datanodes(
-      host.clock,
-      () => state.datanodes.all,
-      state.meta.capabilityKey,
-      () => state.meta.capabilityEpoch,
-    ),
+    datanodes,
+    rewrites,
     housekeeping: new Housekeeping({
       replica,
       writers,

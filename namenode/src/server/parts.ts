@@ -8,6 +8,7 @@ import type { Backups } from './backups.ts'
 import type { ChangeWaiters } from './change-waiters.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import type { Metrics } from './metrics.ts'
+import type { Rewrites } from './rewrites.ts'
 import type { Writers } from './writers.ts'
 
 export interface Parts {
@@ -18,6 +19,7 @@ export interface Parts {
   readonly datanodes: Datanodes
   readonly writers: Writers
   readonly housekeeping: Housekeeping
+  readonly rewrites: Rewrites
   readonly waiters: ChangeWaiters
   readonly backups: Backups
   readonly metrics: Metrics

@@ -41,11 +41,12 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
     }),
     row(changes, true, request => readChanges(parts, request)),
     row(heartbeat, true, request => {
-      const { nodeId, badBlocks, ...seen } = request
+      const { nodeId, badBlocks, rewriting, ...seen } = request
       parts.datanodes.heard(nodeId, seen, badBlocks)
       return {
         tombstones: tombstonesFor(parts, nodeId),
         capabilityEpoch: parts.replica.state.meta.capabilityEpoch,
+        rewrites: parts.rewrites.heard(nodeId, rewriting),
       }
     }),
     row(status, true, () => statusReport(parts, startedMs)),

@@ -35,5 +35,6 @@ export function statusReport(parts: Parts, startedMs: number): ResponseOf<typeof
     fsyncs: log.syncs,
     cpuMicros: usage.user + usage.system,
     uptimeMs: Math.round(host.clock.monotonicMs() - startedMs),
+    rewritesPending: parts.rewrites.pending,
   }
 }

@@ -45,6 +45,8 @@ export class Tx {
   readonly datanodes: DatanodeTable
   readonly feed: ChangeFeed
   readonly db: Db
+  /** Told of each change when a command makes it; for soft state only, which changes nothing here. */
+  onChanged: ((change: Change) => void) | undefined
 
   constructor(db: Db, keep: ChangeKeep) {
     this.db = db
@@ -69,6 +71,7 @@ export class Tx {
   /** Tells the change feed what the current command did. */
   changed(context: CommandContext, change: Change): void {
     this.feed.add(context.index, context.seconds, context.nanos, context.user, change)
+    this.onChanged?.(change)
   }
 
   begin(): void {

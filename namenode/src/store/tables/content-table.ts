@@ -16,6 +16,12 @@ export interface BlockRow {
   readonly length: number
 }
 
+export interface BlockUse {
+  /** Bytes up to the highest that any extent ever needed. */
+  readonly lengthBytes: number
+  readonly liveBytes: number
+}
+
 const EXTENT = 'offset, length, block_id AS blockId, block_offset AS blockOffset'
 const BLOCK = 'id, inode_id AS inodeId, live_bytes AS liveBytes, length'
 
@@ -56,6 +62,7 @@ export class ExtentTable {
   readonly #resize
   readonly #some
   readonly #count
+  readonly #countUpTo
 
   constructor(db: Db) {
     this.#before = db.prepare<[number, number], ExtentRow>(
@@ -75,6 +82,11 @@ export class ExtentTable {
       `SELECT ${EXTENT} FROM extent WHERE inode_id = ? ORDER BY offset LIMIT ?`,
     )
     this.#count = db.prepare<[number], number>('SELECT count(*) FROM extent WHERE inode_id = ?').pluck()
+    this.#countUpTo = db
+      .prepare<[number, number], number>(
+        'SELECT count(*) FROM (SELECT 1 FROM extent WHERE inode_id = ? LIMIT ?)',
+      )
+      .pluck()
   }
 
   /** The extent that starts last before `offset`; it may end before it too. */
@@ -116,6 +128,11 @@ export class ExtentTable {
   count(inodeId: number): number {
     return this.#count.get(inodeId) ?? 0
   }
+
+  /** The same, at a cost that ends at `max`, which it then answers. */
+  countUpTo(inodeId: number, max: number): number {
+    return this.#countUpTo.get(inodeId, max) ?? 0
+  }
 }
 
 export class BlockTable {
@@ -127,6 +144,8 @@ export class BlockTable {
   readonly #ofInode
   readonly #any
   readonly #page
+  readonly #use
+  readonly #sparse
 
   constructor(db: Db) {
     this.#get = db.prepare<[number], BlockRow>(`SELECT ${BLOCK} FROM block WHERE id = ?`)
@@ -147,6 +166,15 @@ export class BlockTable {
     this.#page = db.prepare<[number, number], BlockRow>(
       `SELECT ${BLOCK} FROM block WHERE id > ? ORDER BY id LIMIT ?`,
     )
+    this.#use = db.prepare<[number, number], BlockUse>(
+      `SELECT coalesce(sum(length), 0) AS lengthBytes, coalesce(sum(live_bytes), 0) AS liveBytes
+       FROM (SELECT length, live_bytes FROM block WHERE inode_id = ? LIMIT ?)`,
+    )
+    this.#sparse = db
+      .prepare<[number, number], number>(
+        'SELECT id FROM block WHERE inode_id = ? AND length > 2 * live_bytes ORDER BY id LIMIT ?',
+      )
+      .pluck()
   }
 
   get(id: number): BlockRow | undefined {
@@ -183,6 +211,18 @@ export class BlockTable {
 
   page(after: number, max: number): BlockRow[] {
     return this.#page.all(after, max)
+  }
+
+  /** What the file's blocks hold, summed over `max` of them at most. */
+  use(inodeId: number, max: number): BlockUse {
+    const use = this.#use.get(inodeId, max)
+    assert(use !== undefined, 'a sum has a row')
+    return use
+  }
+
+  /** Blocks of a file of which more than half is dead, in order. */
+  sparse(inodeId: number, max: number): number[] {
+    return this.#sparse.all(inodeId, max)
   }
 }
 
