@@ -173,6 +173,25 @@ t.test('a memory map of the file shows and changes its content', async t => {
   t.equal((await client.readFile('/mapped')).subarray(100_000, 100_005).toString(), 'hello')
 })
 
+t.test('extended attributes are set, listed and removed', async t => {
+  const script = [
+    'import os, errno',
+    'open("tagged", "w").close()',
+    'os.setxattr("tagged", "user.a", b"one"); os.setxattr("tagged", "user.b", b"x" * 60000)',
+    'print(os.getxattr("tagged", "user.a"), len(os.getxattr("tagged", "user.b")), os.listxattr("tagged"))',
+    'os.removexattr("tagged", "user.b"); print(os.listxattr("tagged"))',
+    'for name, flags in ("user.none", os.XATTR_REPLACE), ("user.a", os.XATTR_CREATE):',
+    '    try: os.setxattr("tagged", name, b"", flags)',
+    '    except OSError as e: print(errno.errorcode[e.errno])',
+  ].join('\n')
+  t.same((await mounted.run('python3', '-c', script)).trim().split('\n'), [
+    "b'one' 60000 ['user.a', 'user.b']",
+    "['user.a']",
+    'ENODATA',
+    'EEXIST',
+  ])
+})
+
 t.test('holes are found, punched and grown', async t => {
   const script = [
     'import os, ctypes',

@@ -223,6 +223,7 @@ export const ERRORS = {
     'The block capability is missing, wrong or expired.',
   ),
   INTERNAL: row(37, 'EIO', 500, 'IOException', 'never', 'The server met a defect and says so in its log.'),
+  NO_ATTRIBUTE: row(39, 'ENODATA', 404, 'IOException', 'never', 'The inode has no such extended attribute.'),
   TOO_MANY_LINKS: row(
     38,
     'EMLINK',

@@ -9,6 +9,12 @@ export const NAME_BYTES_MAX = 255
 export const PATH_BYTES_MAX = 4096
 /** Target of a symbolic link, in UTF-8 bytes; longer: NAME_TOO_LONG. */
 export const SYMLINK_BYTES_MAX = 4095
+/** Name of an extended attribute with its space, in bytes; longer: NAME_TOO_LONG. */
+export const XATTR_NAME_BYTES_MAX = 255
+/** Value of an extended attribute, in bytes; longer: INVALID_ARGUMENT. */
+export const XATTR_VALUE_BYTES_MAX = 64 * 1024
+/** Extended attributes of one inode; one more: NO_SPACE. */
+export const XATTRS_MAX = 128
 /** Names of one inode; one more: TOO_MANY_LINKS. */
 export const LINKS_MAX = 1024
 /** Symbolic links followed for one path; more: SYMLINK_LOOP. */

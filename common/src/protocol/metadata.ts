@@ -262,6 +262,35 @@ export const punch = method(
   record({ inodeId: int, offset: int, length: int }),
   statusAnswer,
 )
+/** What `setXattr` does: set in any case; refuse one that is there; refuse one that is not. */
+export const SET_XATTR = { any: 0, create: 1, replace: 2 } as const
+/** Gives an inode an extended attribute named `user.…`, `trusted.…` or `security.…`. */
+export const setXattr = method(
+  41,
+  'setXattr',
+  'write',
+  1,
+  record({ path: text, name: text, value: bytes, how: u8 }),
+  nothing,
+)
+/** NO_ATTRIBUTE if there is none of that name, or none for the caller. */
+export const getXattr = method(
+  42,
+  'getXattr',
+  'read',
+  1,
+  record({ path: text, name: text }),
+  record({ value: bytes }),
+)
+export const listXattrs = method(
+  43,
+  'listXattrs',
+  'read',
+  1,
+  record({ path: text }),
+  record({ names: list(text) }),
+)
+export const removeXattr = method(44, 'removeXattr', 'write', 1, record({ path: text, name: text }), nothing)
 export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   mkdir,
   mkdirs,
@@ -294,4 +323,8 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   link,
   releaseOrphans,
   punch,
+  setXattr,
+  getXattr,
+  listXattrs,
+  removeXattr,
 ]

@@ -205,6 +205,7 @@ export function dropEntry(tx: Tx, context: CommandContext, target: Target): void
 export function deleteInode(tx: Tx, row: EntryRow): void {
   dropLease(tx, row.id)
   if (row.flags & ENTRY_FLAG.inline) tx.inline.delete(row.id)
+  tx.xattrs.deleteAll(row.id)
   tx.entries.delete(row.parentId, row.name)
 }
 

@@ -74,6 +74,7 @@ function reclaimDirectory(tx: Tx, context: CommandContext, slot: number, budget:
   addWeight(tx, top, { files: 0, directories: 1, bytes: 0, diskBytes: 0 }, -1)
   countChild(tx, top, -1, -1)
   tx.directoryRows.delete(id)
+  tx.xattrs.deleteAll(id)
   tx.entries.delete(RECLAIM_INODE, tx.directories.nameOf(slot))
   tx.directories.remove(slot)
   return rows.length + 1

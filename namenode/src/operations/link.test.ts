@@ -5,6 +5,9 @@ import type { TestSession } from '../testing/test-session.ts'
 import { openShard } from '../testing/test-shard.ts'
 import { reclaim } from './internal.ts'
 
+// Forty runs of forty steps on two replicas each.
+t.setTimeout(120_000)
+
 const linked = (session: TestSession, from: string, to: string) => session.write(link, { from, to }).status
 const inode = (id: number): string => `/.reserved/.inodes/${id}`
 

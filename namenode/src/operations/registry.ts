@@ -13,10 +13,12 @@ import { contentSummary } from './content-summary.ts'
 import { create } from './create.ts'
 import { finishRewrite } from './finish-rewrite.ts'
 import { fsck } from './fsck.ts'
+import { getXattr } from './get-xattr.ts'
 import { closeSession, dropOrphans, expireSessions, noop, reclaim } from './internal.ts'
 import { link } from './link.ts'
 import { list } from './list.ts'
 import { listBlocks } from './list-blocks.ts'
+import { listXattrs } from './list-xattrs.ts'
 import { liveBlocks } from './live-blocks.ts'
 import { mkdir } from './mkdir.ts'
 import { mkdirs } from './mkdirs.ts'
@@ -29,9 +31,11 @@ import { recoverLease } from './recover-lease.ts'
 import { registerDatanode } from './register-datanode.ts'
 import { releaseOrphans } from './release-orphans.ts'
 import { remove } from './remove.ts'
+import { removeXattr } from './remove-xattr.ts'
 import { rename } from './rename.ts'
 import { setQuota } from './set-quota.ts'
 import { setReplication } from './set-replication.ts'
+import { setXattr } from './set-xattr.ts'
 import { sparseBlocks } from './sparse-blocks.ts'
 import { stat } from './stat.ts'
 import { statfs } from './statfs.ts'
@@ -57,6 +61,8 @@ const WRITES: readonly WriteOperation[] = [
   link,
   releaseOrphans,
   punch,
+  setXattr,
+  removeXattr,
   chmod,
   chown,
   utimes,
@@ -77,6 +83,8 @@ const READS: readonly ReadOperation[] = [
   open,
   stat,
   access,
+  getXattr,
+  listXattrs,
   statfs,
   list,
   readlink,

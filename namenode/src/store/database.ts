@@ -68,6 +68,10 @@ function versionOf(db: Db): number {
 function addWhatCameLater(db: Db): void {
   db.exec(`
     BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS xattr (
+      inode_id INTEGER NOT NULL REFERENCES entry (id), name TEXT NOT NULL, value BLOB NOT NULL,
+      PRIMARY KEY (inode_id, name)
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS entry_link ON entry (target) WHERE kind = ${LINK_KIND};
     INSERT OR IGNORE INTO entry
       SELECT 0, 'orphan', ${ORPHAN_INODE}, kind, mode, owner_id, group_id, size, atime, atime_ns,

@@ -2,7 +2,7 @@
  * The tables of one shard, as SQL text. SQLite is the truth of everything here; the packed directory table
  * and the session table are copies in memory that are rebuilt from it at start.
  *
- * Later tables have their place already: acl(inode), xattr(inode, name), lock(inode, range) hang on entry.id;
+ * Later tables have their place already: acl(inode), lock(inode, range) hang on entry.id;
  * `delegated_shard`
  * marks a directory whose content lives on another shard.
  */
@@ -81,6 +81,14 @@ CREATE TABLE inline_data (
   inode_id INTEGER PRIMARY KEY REFERENCES entry (id),
   data BLOB NOT NULL                   -- up to 64 KiB; a size beyond it reads as zeros
 ) STRICT;
+
+-- Extended attributes.
+CREATE TABLE xattr (
+  inode_id INTEGER NOT NULL REFERENCES entry (id),
+  name TEXT NOT NULL,                  -- with its space: user.…, trusted.… or security.…
+  value BLOB NOT NULL,                 -- up to 64 KiB
+  PRIMARY KEY (inode_id, name)
+) STRICT, WITHOUT ROWID;
 
 -- A block that some file uses or is being written into.
 CREATE TABLE block (

@@ -13,6 +13,7 @@ const TABLES = {
   identity: 'SELECT * FROM identity ORDER BY id',
   entry: 'SELECT * FROM entry ORDER BY parent_id, name',
   directory: 'SELECT * FROM directory ORDER BY id',
+  xattr: 'SELECT * FROM xattr ORDER BY inode_id, name',
   inline_data: 'SELECT * FROM inline_data ORDER BY inode_id',
   block: 'SELECT * FROM block ORDER BY id',
   extent: 'SELECT * FROM extent ORDER BY inode_id, offset',

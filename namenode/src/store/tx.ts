@@ -14,6 +14,7 @@ import { DatanodeTable } from './tables/datanode-table.ts'
 import { DirectoryRows } from './tables/directory-rows.ts'
 import { EntryTable } from './tables/entry-table.ts'
 import { MetaRow } from './tables/meta-row.ts'
+import { XattrTable } from './tables/xattr-table.ts'
 
 /** Memory for kept listings, in bytes. */
 const LISTING_BYTES = 64 * 1024 * 1024
@@ -34,6 +35,7 @@ export class Tx {
   readonly meta: MetaRow
   readonly identities: Identities
   readonly entries: EntryTable
+  readonly xattrs: XattrTable
   readonly directoryRows: DirectoryRows
   readonly directories: DirectoryTable
   readonly listings = new ListingCache(LISTING_BYTES)
@@ -59,6 +61,7 @@ export class Tx {
       // Nobody lists the root's own entry.
       if (parentId !== 0) directories.entriesChanged(directories.slotOf(parentId))
     })
+    this.xattrs = new XattrTable(db)
     this.inline = new InlineTable(db)
     this.extents = new ExtentTable(db)
     this.blocks = new BlockTable(db)

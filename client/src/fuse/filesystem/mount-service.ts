@@ -7,6 +7,7 @@ import * as files from './file-operations.ts'
 import type { MountContext } from './mount-context.ts'
 import * as names from './name-operations.ts'
 import * as ranges from './range-operations.ts'
+import * as xattrs from './xattr-operations.ts'
 
 type Operation<Name extends RequestName> = (
   context: MountContext,
@@ -36,6 +37,10 @@ const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
   fallocate: ranges.allocate,
   lseek: ranges.seek,
   statfs: attributes.room,
+  setxattr: xattrs.setAttribute,
+  getxattr: xattrs.getAttribute,
+  listxattr: xattrs.listAttributes,
+  removexattr: xattrs.removeAttribute,
   opendir: directories.openDirectory,
   readdir: directories.readDirectory,
   readdirplus: directories.readDirectoryPlus,

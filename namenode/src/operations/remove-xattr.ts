@@ -1,0 +1,21 @@
+/** removeXattr: takes an extended attribute away. */
+import { removeXattr as method } from '@hopbine/common/protocol/metadata.ts'
+import { rowOf, saveAttributes } from '../namespace/attributes.ts'
+import { callerOf } from '../namespace/permission.ts'
+import { resolveTarget } from '../namespace/resolve.ts'
+import { noXattr, requireWritableXattr } from '../namespace/xattr-rules.ts'
+import { plainWrite } from './operation.ts'
+
+export const removeXattr = plainWrite(
+  method,
+  (tx, context, { path, name }) => {
+    const caller = callerOf(tx, context)
+    const target = resolveTarget(tx, caller, path, true)
+    const row = rowOf(tx, target)
+    requireWritableXattr(caller, row, name)
+    if (!tx.xattrs.delete(row.id, name)) throw noXattr(name)
+    saveAttributes(tx, context, target, row, 'removeXattr')
+    return {}
+  },
+  { frees: true },
+)
