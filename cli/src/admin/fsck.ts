@@ -14,7 +14,7 @@ import { BlockCheck, type BlockTotals } from './block-check.ts'
 import { withFileSystem } from './connection.ts'
 import { Findings } from './findings.ts'
 import { NodeProbes } from './node-probe.ts'
-import { type DatanodeReport, stateOf } from './status.ts'
+import { type ClusterStatus, stateOf } from './status.ts'
 import { UnneededCheck, type UnneededTotals } from './unneeded-check.ts'
 
 interface Summary {
@@ -61,10 +61,10 @@ export const command = defineCommand({
       })
       try {
         if (!values['metadata-only']) {
-          const { datanodes } = await fs.call(statusMethod, {})
-          await tellStates(datanodes, findings)
+          const status = await fs.call(statusMethod, {})
+          await tellStates(status, findings)
           await check.run()
-          await unneeded.run(datanodes)
+          await unneeded.run(status.datanodes)
         }
       } finally {
         probes.close()
@@ -93,12 +93,13 @@ async function checkMetadata(
   return { files, directories, repaired: problems.length - left.length }
 }
 
-async function tellStates(datanodes: readonly DatanodeReport[], findings: Findings): Promise<void> {
-  for (const node of datanodes) {
-    const state = stateOf(node)
+async function tellStates(status: ClusterStatus, findings: Findings): Promise<void> {
+  for (const node of status.datanodes) {
+    const state = stateOf(node, status)
     const sentence = `datanode ${node.nodeId} at ${node.host}:${node.port}: ${state}`
     if (state === 'away') await findings.unreachable(node.nodeId, sentence)
-    else if (state !== 'live') await findings.problem(sentence)
+    else if (state === 'full') await findings.warning(sentence)
+    else if (state === 'bad blocks') await findings.problem(sentence)
   }
 }
 

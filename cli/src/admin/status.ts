@@ -32,14 +32,18 @@ export const command = defineCommand({
     if (values.json) await out.json(status)
     else for (const line of statusLines(status)) await out.line(line)
     await out.flush()
-    const isSound = status.readOnlyReason === '' && status.datanodes.every(node => stateOf(node) === 'live')
-    return isSound ? EXIT.ok : EXIT.failure
+    const areSound = status.datanodes.every(node => ['live', 'awaited'].includes(stateOf(node, status)))
+    return areSound && status.readOnlyReason === '' ? EXIT.ok : EXIT.failure
   },
 })
 
-/** One word about a datanode. */
-export function stateOf(node: DatanodeReport): 'live' | 'away' | 'full' | 'bad blocks' {
-  if (node.silentMs < 0 || node.silentMs > AWAY_MS) return 'away'
+/** A word about a datanode. A namenode that was just started has not heard of every one yet. */
+export function stateOf(
+  node: DatanodeReport,
+  { uptimeMs }: ClusterStatus,
+): 'live' | 'awaited' | 'away' | 'full' | 'bad blocks' {
+  if (node.silentMs < 0) return uptimeMs < AWAY_MS ? 'awaited' : 'away'
+  if (node.silentMs > AWAY_MS) return 'away'
   if (node.badBlocks > 0) return 'bad blocks'
   return node.full ? 'full' : 'live'
 }
@@ -55,22 +59,22 @@ export function statusLines(status: ClusterStatus): string[] {
     ['Bytes', `${humanSize(status.bytes)}, ${humanSize(status.diskBytes)} with all copies`],
     ['Clients', `${status.sessions} sessions, ${status.openFiles} files open for writing`],
     ['To clean up', `${status.reclaimPending} removed entries, ${status.tombstones} blocks`],
-    ['To rewrite', `${status.rewritesPending} files`],
     ['Log', `applied ${status.appliedIndex}, in the store ${status.durableIndex}, ${status.fsyncs} syncs`],
     ['On disk', `log ${humanSize(status.logBytes)}, store ${humanSize(status.storeBytes)}`],
     ['Process', `${humanSize(status.residentBytes)} of memory, ${cpuSeconds} s of CPU`],
     ['Up for', durationText(status.uptimeMs)],
   ]
-  return [...tableLines(facts, ['left', 'left']), '', ...datanodeLines(status.datanodes)]
+  return [...tableLines(facts, ['left', 'left']), '', ...datanodeLines(status)]
 }
 
-function datanodeLines(datanodes: readonly DatanodeReport[]): string[] {
+function datanodeLines(status: ClusterStatus): string[] {
+  const { datanodes } = status
   if (datanodes.length === 0) return ['No datanode has registered: files over 64 KiB cannot be written.']
   const head = ['Datanode', 'Address', 'State', 'Heard', 'Capacity', 'Free', 'Blocks', 'Bad']
   const rows = datanodes.map(node => [
     node.nodeId,
     `${node.host}:${node.port}`,
-    stateOf(node),
+    stateOf(node, status),
     node.silentMs < 0 ? 'never' : `${durationText(node.silentMs)} ago`,
     humanSize(node.capacityBytes),
     humanSize(node.freeBytes),

@@ -1,7 +1,10 @@
 /** `hopbine namenode`: one namenode in the foreground. `hopbine up` starts it like this. */
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { CommandError } from '../exit.ts'
+import { ensureToken, privateFolder } from '../home/secrets.ts'
 import { defineCommand } from '../options/command.ts'
-import { logFormatOption, logLevelOption } from '../options/common.ts'
+import { backupHoldOption, logFormatOption, logLevelOption } from '../options/common.ts'
 import { runRole } from '../up/role.ts'
 
 export const command = defineCommand({
@@ -46,6 +49,7 @@ export const command = defineCommand({
       defaultNote: 'rpc.token in a folder `secrets` beside the data',
       sentence: 'File of mode 0600 with the token that clients on TCP must show.',
     },
+    backupHoldOption,
     logLevelOption,
     logFormatOption,
   ],
@@ -58,6 +62,9 @@ export const command = defineCommand({
       dataFolder,
       facts: [`socket ${socketPath}`],
       async start() {
+        checkPath(dataFolder)
+        if (values.socket === undefined) makePrivate(dirname(socketPath))
+        if (values['token-file'] === undefined && makePrivate(dirname(tokenFile))) ensureToken(tokenFile)
         const { startNamenode } = await import('@hopbine/namenode/server/namenode.ts')
         return startNamenode({
           dataDir: dataFolder,
@@ -66,6 +73,7 @@ export const command = defineCommand({
           port: values.port,
           tokenFile,
           metricsPort: values['metrics-port'],
+          backupHoldSeconds: values['backup-hold-hours'] * 3600,
           logLevel: values['log-level'],
           logFormat: values['log-format'],
         })
@@ -73,3 +81,19 @@ export const command = defineCommand({
     })
   },
 })
+
+/** Makes a folder that is missing; one that is there is left as it is. Answers whether it was missing. */
+function makePrivate(folder: string): boolean {
+  if (existsSync(folder)) return false
+  privateFolder(folder)
+  return true
+}
+
+/** SQLite opens files on paths of up to 512 bytes, and the store's own files take some. */
+const PATH_BYTES_MAX = 460
+
+function checkPath(dataFolder: string): void {
+  const bytes = Buffer.byteLength(dataFolder)
+  if (bytes <= PATH_BYTES_MAX) return
+  throw new CommandError(`the path of its folder has ${bytes} bytes: choose one of up to ${PATH_BYTES_MAX}`)
+}

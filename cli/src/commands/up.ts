@@ -5,7 +5,13 @@ import { defaultHome, type HomeLayout, homeOf, layoutOf } from '../home/layout.t
 import { makeHomeFolder, prepareHome } from '../home/prepare.ts'
 import { readUpFile, type UpFile } from '../home/up-file.ts'
 import { defineCommand } from '../options/command.ts'
-import { homeOption, jsonOption, logFormatOption, logLevelOption } from '../options/common.ts'
+import {
+  backupHoldOption,
+  homeOption,
+  jsonOption,
+  logFormatOption,
+  logLevelOption,
+} from '../options/common.ts'
 import type { OptionRow } from '../options/row.ts'
 import { ownCommand, quoted } from '../output/shell-word.ts'
 import { datanodeCount } from '../up/datanode-count.ts'
@@ -46,6 +52,7 @@ const options = [
     sentence: 'Also mount the filesystem on this empty directory, for every user; needs root.',
     setting: true,
   },
+  backupHoldOption,
   logLevelOption,
   logFormatOption,
   jsonOption,
@@ -75,6 +82,7 @@ export const command = defineCommand({
         datanodes,
         port: values.port,
         metricsPort: values['metrics-port'],
+        backupHoldHours: values['backup-hold-hours'],
         logLevel: values['log-level'],
         logFormat: values['log-format'],
         mounts: values.mount.map(directory => resolve(directory)),

@@ -47,9 +47,10 @@ function* examineStatus(status: ClusterStatus): Generator<Finding> {
     yield problem('datanodes', 'none has registered', 'start one: hopbine datanode, or hopbine up')
   }
   for (const node of status.datanodes) {
-    const state = stateOf(node)
+    const state = stateOf(node, status)
     const subject = `datanode ${node.nodeId}`
     if (state === 'live') yield ok(subject, `live, ${node.blocks} blocks`)
+    else if (state === 'awaited') yield ok(subject, 'is awaited: the namenode was just started')
     else if (state === 'full') yield problem(subject, 'has no room for new blocks', 'make room on its disk')
     else if (state === 'away') yield problem(subject, 'does not answer', 'start it again; read its log')
     else yield problem(subject, `${node.badBlocks} bad blocks`, 'see what is concerned: hopbine admin fsck')

@@ -2,11 +2,11 @@
  * Makes a home folder ready for `up`: creates what is missing, checks what is there, and refuses with one
  * sentence what it cannot use. It never writes into a folder that is not an installation of ours.
  */
-import { randomBytes } from 'node:crypto'
-import { accessSync, chmodSync, constants, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { CommandError } from '../exit.ts'
 import { type HomeLayout, SOCKET_PATH_BYTES_MAX, shortRunFolder, socketInHome } from './layout.ts'
+import { ensureToken, privateFolder, readIfThere } from './secrets.ts'
 import { writeWhole } from './write-whole.ts'
 
 /** Version of the layout of a home folder. */
@@ -27,7 +27,7 @@ export function makeHomeFolder(layout: HomeLayout): void {
   try {
     mkdirSync(home, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw new CommandError(`cannot create the folder ${home} (${reason(error)}): ${CHOOSE}`)
+    throw new CommandError(`cannot create the folder ${home} (${reasonAt(home, error)}): ${CHOOSE}`)
   }
   const owner = lstatSync(`${home}/.`).uid
   const me = process.getuid?.() ?? owner
@@ -94,25 +94,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-function privateFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const stat = lstatSync(folder)
-  const owner = process.getuid?.() ?? stat.uid
-  if (!stat.isDirectory() || stat.uid !== owner) {
-    throw new CommandError(`${folder} is not a folder of yours: remove it, then start again`)
-  }
-  if ((stat.mode & 0o077) !== 0) chmodSync(folder, 0o700)
-}
-
-function ensureToken(path: string): void {
-  const token = readIfThere(path)
-  if (token === undefined) return writeWhole(path, `${randomBytes(32).toString('hex')}\n`, 0o600)
-  if (!/^[0-9a-f]{64}$/.test(token.trim())) {
-    throw new CommandError(`${path} is damaged: remove it, and the next start makes a new one`)
-  }
-  chmodSync(path, 0o600)
-}
-
 /** In the home where its path is short enough, else in a short private folder. */
 function socketPath(layout: HomeLayout): string {
   const inHome = socketInHome(layout)
@@ -127,17 +108,20 @@ function socketPath(layout: HomeLayout): string {
   return path
 }
 
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 /** What the system said, without the call and the path that Node adds. */
 function reason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   return /^[A-Z0-9]+: ([^,]+)/.exec(message)?.[1] ?? message
+}
+
+/** Why a folder cannot be made: on a read-only filesystem Node speaks of a missing one. */
+function reasonAt(folder: string, error: unknown): string {
+  let above = dirname(folder)
+  while (!existsSync(above)) above = dirname(above)
+  try {
+    accessSync(above, constants.W_OK)
+  } catch (denied) {
+    return reason(denied)
+  }
+  return reason(error)
 }

@@ -16,6 +16,16 @@ export const jsonOption = {
   sentence: 'Print JSON, one value a line, instead of text for people.',
 } as const satisfies OptionRow
 
+export const backupHoldOption = {
+  name: 'backup-hold-hours',
+  type: 'count',
+  value: 'N',
+  default: 24,
+  maximum: 24 * 366,
+  sentence: 'How long datanodes keep the blocks of removed files, so that a restored backup finds them.',
+  setting: true,
+} as const satisfies OptionRow
+
 export const logLevelOption = {
   name: 'log-level',
   type: 'choice',

@@ -22,6 +22,7 @@ export interface SessionOptions {
   readonly datanodes: number
   readonly port: number
   readonly metricsPort: number
+  readonly backupHoldHours: number
   readonly logLevel: string
   readonly logFormat: string
   /** Directories of this machine where the top of the filesystem is mounted. */
@@ -106,7 +107,7 @@ function namenodeSpec(options: SessionOptions, ports: Ports): RoleSpec {
       ...['namenode', '--data-dir', layout.namenodeFolder, '--socket', prepared.socketPath],
       ...['--host', LOOPBACK, '--port', String((before ?? first).port)],
       ...['--metrics-port', String((before ?? first).metricsPort)],
-      ...['--token-file', layout.tokenFile],
+      ...['--token-file', layout.tokenFile, '--backup-hold-hours', String(options.backupHoldHours)],
       ...['--log-level', options.logLevel, '--log-format', options.logFormat],
     ],
   }
