@@ -86,9 +86,12 @@ export class Fleet {
     const done = this.#generators.map(generator => answer(generator, 'done'))
     for (const generator of this.#generators) send(generator, { type: 'go' })
     const results = (await Promise.all(done)).map(({ result }) => result)
+    const elapsedMs = performance.now() - began
     await moments.onEnd?.()
-    const longestMs = Math.max(...results.map(({ elapsedMs }) => elapsedMs))
-    return totalsOf(results, Math.min(performance.now() - began, longestMs))
+    const finished = this.#generators.map(generator => answer(generator, 'finished'))
+    for (const generator of this.#generators) send(generator, { type: 'finish' })
+    const counts = (await Promise.all(finished)).map(message => message.counts)
+    return totalsOf(results, counts, elapsedMs)
   }
 
   /** Lets a running load come to its end early. */
@@ -158,9 +161,12 @@ function answer<Type extends FromGenerator['type']>(
   })
 }
 
-function totalsOf(results: readonly LoadResult[], elapsedMs: number): Totals {
+function totalsOf(
+  results: readonly LoadResult[],
+  counted: readonly Totals['counts'][],
+  elapsedMs: number,
+): Totals {
   const kinds = new Map<string, KindTotals>()
-  const counts: Record<string, number> = {}
   for (const result of results) {
     for (const { name, errors, counters } of result.kinds) {
       const totals = kinds.get(name) ?? { histogram: new Histogram(), errors: 0 }
@@ -168,7 +174,10 @@ function totalsOf(results: readonly LoadResult[], elapsedMs: number): Totals {
       totals.errors += errors
       kinds.set(name, totals)
     }
-    for (const [name, value] of Object.entries(result.counts)) counts[name] = (counts[name] ?? 0) + value
+  }
+  const counts: Record<string, number> = {}
+  for (const one of counted) {
+    for (const [name, value] of Object.entries(one)) counts[name] = (counts[name] ?? 0) + value
   }
   const all = [...kinds.values()]
   return {

@@ -15,8 +15,9 @@ export interface Load {
   prepare?(rpc: RpcClient): Promise<void>
   /** The next operation of one slot in flight (0 … inFlight − 1); undefined: none is left. */
   next(slot: number): Step | undefined
-  /** Called once after the measurement. */
+  /** Called once after the measurement, and not part of it. */
   finish?(rpc: RpcClient): Promise<void>
+  /** What the load counted itself, asked for at the very end. */
   counts?(): Readonly<Record<string, number>>
 }
 

@@ -41,10 +41,13 @@ async function measure({ job, load, sessions }: Prepared): Promise<LoadResult> {
   const elapsedMs = performance.now() - began
   const { user, system } = process.cpuUsage(usage)
   running = undefined
+  return { kinds: pump.results(), elapsedMs, cpuMicros: user + system, failures: pump.failures }
+}
+
+async function finish({ load, sessions }: Prepared): Promise<Readonly<Record<string, number>>> {
   await load.finish?.(sessions[0] as RpcClient)
   for (const session of sessions) session.close()
-  const counts = load.counts?.() ?? {}
-  return { kinds: pump.results(), elapsedMs, cpuMicros: user + system, failures: pump.failures, counts }
+  return load.counts?.() ?? {}
 }
 
 async function handle(message: ToGenerator): Promise<void> {
@@ -54,9 +57,10 @@ async function handle(message: ToGenerator): Promise<void> {
     return tell({ type: 'ready' })
   }
   if (prepared === undefined) throw new Error('no load was prepared')
-  const result = await measure(prepared)
+  if (message.type === 'go') return tell({ type: 'done', result: await measure(prepared) })
+  const counts = await finish(prepared)
   prepared = undefined
-  tell({ type: 'done', result })
+  tell({ type: 'finished', counts })
 }
 
 function tell(message: FromGenerator): void {

@@ -10,12 +10,16 @@ export type ToGenerator =
   | { readonly type: 'load'; readonly job: Job }
   /** Measure now; answered with `done`. */
   | { readonly type: 'go' }
+  /** Clean up and close; answered with `finished`. */
+  | { readonly type: 'finish' }
   /** Begin no further operation; what is in flight is still awaited. */
   | { readonly type: 'stop' }
 
 export type FromGenerator =
   | { readonly type: 'ready' }
   | { readonly type: 'done'; readonly result: LoadResult }
+  /** With what the load itself counted, by name. */
+  | { readonly type: 'finished'; readonly counts: Readonly<Record<string, number>> }
   | { readonly type: 'failed'; readonly message: string }
 
 export interface Door {
@@ -55,6 +59,4 @@ export interface LoadResult {
   readonly cpuMicros: number
   /** The first few failures, in words. */
   readonly failures: readonly string[]
-  /** What the load itself counted, by name. */
-  readonly counts: Readonly<Record<string, number>>
 }

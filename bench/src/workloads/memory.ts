@@ -5,6 +5,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { SPOTIFY_MIX } from '../load/kinds/spotify.ts'
 import { TreePaths } from '../load/tree-shape.ts'
 import { memoryOf } from '../machine/process-usage.ts'
 import type { Metrics } from '../report/metrics.ts'
@@ -65,7 +66,7 @@ export const workload = defineWorkload({
 /** Reads and writes all over the tree, so that caches fill as they would. */
 async function useTree(bench: Bench, files: number, seconds: number): Promise<void> {
   await measureLoad(bench, 'memory', {
-    load: { name: 'spotify', shape: treeOf(base, files), run: bench.run, ownFiles: 1000 },
+    load: { name: 'spotify', shape: treeOf(base, files), run: bench.run, ownFiles: 1000, mix: SPOTIFY_MIX },
     connections: bench.fleet.size,
     inFlight: 64,
     seconds,

@@ -18,6 +18,8 @@ export interface SpotifySpec {
   readonly run: string
   /** Files that each generator makes before the measurement, to change them later. */
   readonly ownFiles: number
+  /** Weights of the kinds; those that are absent do not occur. */
+  readonly mix: Readonly<Partial<Record<MixKind, number>>>
 }
 
 /** Share of each kind in the mix, in hundredths of a percent. */
@@ -35,8 +37,7 @@ export const SPOTIFY_MIX = {
 } as const
 export type MixKind = keyof typeof SPOTIFY_MIX
 
-const KINDS = Object.keys(SPOTIFY_MIX) as MixKind[]
-const TOTAL = 10_000
+export const MIX_KINDS = Object.keys(SPOTIFY_MIX) as MixKind[]
 const FILE_MODE = 0o644
 const PREPARE_IN_FLIGHT = 64
 
@@ -50,13 +51,13 @@ interface OwnFile {
 }
 
 class SpotifyLoad implements Load {
-  readonly kinds = KINDS
+  readonly kinds = MIX_KINDS
   readonly #spec: SpotifySpec
   readonly #paths: TreePaths
   readonly #random: SeededRandom
   readonly #prefix: string
-  /** Kind of each hundredth of a percent. */
-  readonly #wheel = new Uint8Array(TOTAL)
+  /** Each kind as often as its weight says. */
+  readonly #wheel: Uint8Array
   /** Files that no operation in flight touches. */
   readonly #idle: OwnFile[] = []
   readonly #madeDirectories: string[] = []
@@ -67,11 +68,8 @@ class SpotifyLoad implements Load {
     this.#paths = new TreePaths(spec.shape)
     this.#random = new SeededRandom(job.seed)
     this.#prefix = `${spec.run}-${job.generator}-`
-    let at = 0
-    for (const [kind, name] of KINDS.entries()) {
-      this.#wheel.fill(kind, at, at + SPOTIFY_MIX[name])
-      at += SPOTIFY_MIX[name]
-    }
+    const weights = MIX_KINDS.map(kind => spec.mix[kind] ?? 0)
+    this.#wheel = Uint8Array.from(weights.flatMap((weight, kind) => Array<number>(weight).fill(kind)))
   }
 
   async prepare(rpc: RpcClient): Promise<void> {
@@ -80,8 +78,8 @@ class SpotifyLoad implements Load {
   }
 
   next(): Step {
-    const kind = this.#wheel[this.#random.below(TOTAL)] as number
-    return { kind, run: rpc => this.#run(KINDS[kind] as MixKind, rpc) }
+    const kind = this.#wheel[this.#random.below(this.#wheel.length)] as number
+    return { kind, run: rpc => this.#run(MIX_KINDS[kind] as MixKind, rpc) }
   }
 
   /** Takes away what the run made, so that the tree is again as it was. */
