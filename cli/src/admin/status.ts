@@ -59,6 +59,7 @@ export function statusLines(status: ClusterStatus): string[] {
     ['Bytes', `${humanSize(status.bytes)}, ${humanSize(status.diskBytes)} with all copies`],
     ['Clients', `${status.sessions} sessions, ${status.openFiles} files open for writing`],
     ['To clean up', `${status.reclaimPending} removed entries, ${status.tombstones} blocks`],
+    ['To rewrite', `${status.rewritesPending} files`],
     ['Log', `applied ${status.appliedIndex}, in the store ${status.durableIndex}, ${status.fsyncs} syncs`],
     ['On disk', `log ${humanSize(status.logBytes)}, store ${humanSize(status.storeBytes)}`],
     ['Process', `${humanSize(status.residentBytes)} of memory, ${cpuSeconds} s of CPU`],
