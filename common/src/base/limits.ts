@@ -7,6 +7,10 @@
 export const NAME_BYTES_MAX = 255
 /** Whole path, in UTF-8 bytes; longer: NAME_TOO_LONG. */
 export const PATH_BYTES_MAX = 4096
+/** Name of a user or a group, in UTF-8 bytes; longer: INVALID_ARGUMENT. */
+export const IDENTITY_BYTES_MAX = 255
+/** Groups that one principal may have; more: INVALID_ARGUMENT. */
+export const GROUPS_MAX = 1024
 /** Target of a symbolic link, in UTF-8 bytes; longer: NAME_TOO_LONG. */
 export const SYMLINK_BYTES_MAX = 4095
 /** Name of an extended attribute with its space, in bytes; longer: NAME_TOO_LONG. */

@@ -158,9 +158,10 @@ export class Connection {
     if (kind === FRAME_KIND.failure && id === 0) throw decodeFailure(reader)
     const waiting = this.#waiting.get(id)
     if (waiting === undefined) throw new FsError('BAD_FRAME', `an answer to no request (${id})`)
-    this.#waiting.delete(id)
+    // Decoded before it is forgotten: an answer that is none ends the connection, and with it this call.
     if (kind === FRAME_KIND.failure) waiting.reject(decodeFailure(reader))
     else waiting.resolve(waiting.method.response.decode(reader))
+    this.#waiting.delete(id)
   }
 
   #end(error: FsError): void {

@@ -6,7 +6,12 @@
 import type { Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
 import { ERRORS, FsError, isFsError } from '../base/errors.ts'
-import { IN_FLIGHT_PER_CONNECTION_MAX, OUTGOING_BYTES_MAX } from '../base/limits.ts'
+import {
+  GROUPS_MAX,
+  IDENTITY_BYTES_MAX,
+  IN_FLIGHT_PER_CONNECTION_MAX,
+  OUTGOING_BYTES_MAX,
+} from '../base/limits.ts'
 import { addPrincipal, hello } from '../protocol/session.ts'
 import { failure } from '../protocol/types.ts'
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../protocol/version.ts'
@@ -33,6 +38,10 @@ export interface RequestHeader {
 const PRINCIPALS_MAX = 4096
 /** Each text of a failure has at most so many characters: more than any path. */
 const FAILURE_CHARACTERS_MAX = 8192
+/** Answers leave before the end of the turn when they are so many bytes, so that they can be counted. */
+const FLUSH_BYTES = 256 * 1024
+/** After a connection was ended for its garbage: time for the peer to read why, in milliseconds. */
+const LINGER_MS = 2_000
 /** A connection that has not said hello by then is closed, in milliseconds. */
 const HELLO_MS = 10_000
 
@@ -139,6 +148,7 @@ export class ServerConnection {
     this.#seal(start)
     this.#inFlight -= 1
     assert(this.#inFlight >= 0, 'more answers than requests')
+    if (this.#outgoing.position >= FLUSH_BYTES) this.flush()
     if (this.#paused) this.#resumeIfRoom()
   }
 
@@ -149,7 +159,10 @@ export class ServerConnection {
 
   #receive(chunk: Buffer): void {
     try {
-      this.#cutter.push(chunk, reader => this.#request(reader))
+      this.#cutter.push(chunk, reader => {
+        this.#request(reader)
+        return !this.#paused
+      })
       this.flush()
     } catch (error) {
       if (!isFsError(error)) throw error
@@ -160,6 +173,7 @@ export class ServerConnection {
 
   /** The stream cannot be trusted any more: say why, then end it. */
   #cutOff(error: FsError, id = 0): void {
+    if (!this.#open) return
     const start = this.#begin(FRAME_KIND.failure, { id, method: 0 })
     encodeFailure(this.#outgoing, error)
     this.#seal(start)
@@ -168,6 +182,7 @@ export class ServerConnection {
     this.#socket.removeAllListeners('data')
     this.#socket.resume()
     this.#open = false
+    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref()
   }
 
   #request(reader: Reader): void {
@@ -250,12 +265,27 @@ export class ServerConnection {
     if (this.#socket.writableLength > OUTGOING_BYTES_MAX / 2) return
     this.#paused = false
     this.#socket.resume()
+    // Requests that had come already are first; not from here, since an answer is just being sent.
+    if (this.#cutter.isWaiting) setImmediate(() => this.#goOn())
+  }
+
+  #goOn(): void {
+    if (this.#open && !this.#paused && this.#cutter.isWaiting) this.#receive(NOTHING)
   }
 }
 
+const NOTHING = Buffer.alloc(0)
+
 /** The principal that `own` may speak for: superusers for anyone, others for nobody but themselves. */
 function actAs(own: Principal, wanted: { user: string; groups: readonly string[] }): Principal {
-  if (wanted.user === '') throw new FsError('INVALID_ARGUMENT', 'a user needs a name')
+  for (const name of [wanted.user, ...wanted.groups]) {
+    if (name === '' || Buffer.byteLength(name) > IDENTITY_BYTES_MAX) {
+      throw new FsError('INVALID_ARGUMENT', `users and groups are names of 1 to ${IDENTITY_BYTES_MAX} bytes`)
+    }
+  }
+  if (wanted.groups.length > GROUPS_MAX) {
+    throw new FsError('INVALID_ARGUMENT', `a principal has at most ${GROUPS_MAX} groups`)
+  }
   if (!own.superuser && wanted.user !== own.user) {
     throw new FsError('NOT_PERMITTED', `${own.user} may not act as ${wanted.user}`)
   }

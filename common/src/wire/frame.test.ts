@@ -39,6 +39,34 @@ t.test('the same frames come out however the stream is cut into chunks', async t
   fc.assert(property, randomRuns(200))
 })
 
+t.test('a receiver that stops anywhere gets every frame once when it goes on', async t => {
+  const property = fc.property(
+    fc.array(fc.uint8Array({ minLength: 8, maxLength: 40 }), { maxLength: 12 }),
+    fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 8 }),
+    fc.array(fc.boolean(), { minLength: 1, maxLength: 9 }),
+    (payloads, pieces, stops) => {
+      const stream = Buffer.concat(payloads.map(frameOf))
+      const told: number[] = []
+      const cutter = new FrameCutter(1000)
+      const receive = (reader: { readonly remaining: number }): boolean => {
+        told.push(reader.remaining)
+        return stops[told.length % stops.length] as boolean
+      }
+      for (let at = 0, i = 0; at < stream.length; i++) {
+        const end = Math.min(stream.length, at + (pieces[i % pieces.length] as number))
+        cutter.push(stream.subarray(at, end), receive)
+        at = end
+      }
+      for (let i = 0; cutter.isWaiting && i < 50; i++) cutter.push(Buffer.alloc(0), receive)
+      t.strictSame(
+        told,
+        payloads.map(payload => payload.length),
+      )
+    },
+  )
+  fc.assert(property, randomRuns(200))
+})
+
 t.test('a frame of the largest size passes, one byte more ends it before anything is gathered', async t => {
   t.equal(cut(frameOf(Buffer.alloc(1000)), [77]).length, 1)
   const claim = Buffer.alloc(4)

@@ -25,44 +25,54 @@ const BODY_BYTES_MIN = 8
 
 /**
  * Cuts a stream of bytes into frames. `onFrame` gets a reader that stands behind the length and is valid only
- * during the call. Memory is bounded by one frame: a length over the limit throws before anything is
- * gathered.
+ * during the call; when it returns false, what came behind the frame waits for the next push. Memory is
+ * bounded by one frame and one chunk: a length over the limit throws before anything is gathered.
  */
 export class FrameCutter {
   #held: Buffer | undefined
   #heldBytes = 0
   #needed = 0
+  /** Bytes behind a frame at which the receiver stopped. */
+  #waiting: Buffer | undefined
   readonly #frameBytesMax: number
 
   constructor(frameBytesMax = FRAME_BYTES_MAX) {
     this.#frameBytesMax = frameBytesMax
   }
 
+  /** True if the receiver stopped and bytes wait behind the frame: push, if only nothing, to go on. */
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined
+  }
+
   /** Throws FRAME_TOO_LARGE or BAD_FRAME; the connection cannot be used after that. */
-  push(chunk: Buffer, onFrame: (reader: Reader) => void): void {
+  push(chunk: Buffer, onFrame: (reader: Reader) => unknown): void {
     let input = chunk
+    if (this.#waiting !== undefined) {
+      input = Buffer.concat([this.#waiting, chunk])
+      this.#waiting = undefined
+    }
     if (this.#held !== undefined) {
-      const rest = this.#fill(chunk, onFrame)
+      const rest = this.#fill(input, onFrame)
       if (rest === undefined) return
       input = rest
     }
     let at = 0
-    let reader: Reader | undefined
     while (input.length - at >= LENGTH_BYTES) {
       const end = at + LENGTH_BYTES + this.#checked(input.readUInt32LE(at))
       if (end > input.length) break
-      if (reader === undefined) reader = new Reader(input, at + LENGTH_BYTES, end)
-      else reader.turnTo(at + LENGTH_BYTES, end)
-      onFrame(reader)
+      const goesOn = onFrame(new Reader(input, at + LENGTH_BYTES, end))
       at = end
+      if (goesOn === false) return this.#stop(input.subarray(at))
     }
     if (at < input.length) this.#hold(input.subarray(at))
   }
 
   /**
-   * Completes the held frame from `chunk`; returns what is left of the chunk, or undefined when still short.
+   * Completes the held frame from `chunk`; returns what is left of the chunk, or undefined when still short
+   * or stopped.
    */
-  #fill(chunk: Buffer, onFrame: (reader: Reader) => void): Buffer | undefined {
+  #fill(chunk: Buffer, onFrame: (reader: Reader) => unknown): Buffer | undefined {
     let input = chunk
     const held = this.#held as Buffer
     if (this.#needed === 0) {
@@ -79,8 +89,14 @@ export class FrameCutter {
     this.#held = undefined
     this.#needed = 0
     this.#heldBytes = 0
-    onFrame(new Reader(target, LENGTH_BYTES, target.length))
-    return input.subarray(copied)
+    const rest = input.subarray(copied)
+    if (onFrame(new Reader(target, LENGTH_BYTES, target.length)) !== false) return rest
+    this.#stop(rest)
+    return undefined
+  }
+
+  #stop(rest: Buffer): void {
+    if (rest.length > 0) this.#waiting = rest
   }
 
   #hold(rest: Buffer): void {

@@ -3,6 +3,7 @@
  * groups.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
+import { IDENTITY_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { chown as method } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { rowOf, saveAttributes } from '../namespace/attributes.ts'
@@ -12,9 +13,6 @@ import { statusOf } from '../namespace/status.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { plainWrite } from './operation.ts'
-
-/** Users and groups are names of at most so many bytes. */
-const IDENTITY_BYTES_MAX = 255
 
 export const chown = plainWrite(method, (tx, context, { path, owner, group }) => {
   for (const name of [owner, group]) {
