@@ -1,7 +1,7 @@
 import t from 'tap'
 import { combineRuns, median } from './metrics.ts'
 import { profileLines } from './profile.ts'
-import { numberText, tableLines } from './report.ts'
+import { fileText, numberText, tableLines } from './report.ts'
 
 const machine = {
   date: '2026-11-24T00:00:00.000Z',
@@ -32,6 +32,12 @@ t.test('the table has HDFS beside what is comparable and a line for each kind', 
   t.match(lines[0], /^spotify {2}--files 5$/)
   t.ok(lines.some(line => /opsPerSecond +45,678 +8,300-10,900/.test(line)))
   t.ok(lines.some(line => /open +1\.23 +5$/.test(line)))
+})
+
+t.test('a report in a file has its lists on one line and reads back as it was', async t => {
+  const report = { workload: 'w', options: { sizes: [10, 1000] }, machine, metrics: { a: 1 } }
+  t.match(fileText(report), '"sizes": [10, 1000],')
+  t.same(JSON.parse(fileText(report)), report)
 })
 
 t.test('numbers keep three digits that matter', async t => {

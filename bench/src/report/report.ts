@@ -10,6 +10,12 @@ export interface Report {
   readonly metrics: Metrics
 }
 
+/** The report as a file that people compare: one metric a line, lists of numbers on one. */
+export function fileText(report: Report): string {
+  const text = JSON.stringify(report, undefined, 2)
+  return `${text.replaceAll(/\[[\d\s,]+\]/g, list => list.replaceAll(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'))}\n`
+}
+
 const BY_KIND = /^(?<metric>\w+)ByKind\.(?<kind>.+)$/
 
 /** Lines of the table: single metrics with HDFS beside them, then one line for each kind of operation. */

@@ -8,6 +8,7 @@ import { COMMON_OPTIONS } from '../common-options.ts'
 import { BenchError, UsageError } from '../failure.ts'
 import { runWorkload } from '../main.ts'
 import { type OptionRow, optionLines, parseOptions } from '../options.ts'
+import { fileText } from '../report/report.ts'
 import { WORKLOADS } from '../workloads/table.ts'
 import { type Bar, judge, SOAK_RUNS, type SoakRun } from './bars.ts'
 
@@ -64,7 +65,7 @@ async function measure(
     const report = await runWorkload(workload, values, text => process.stderr.write(`${text}\n`))
     if (results !== undefined) {
       mkdirSync(results, { recursive: true })
-      writeFileSync(join(results, `${run.name}.json`), `${JSON.stringify(report, undefined, 2)}\n`)
+      writeFileSync(join(results, `${run.name}.json`), fileText(report))
     }
     return report.metrics
   } catch (error) {
