@@ -10,9 +10,14 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 export const LOG_FORMATS = ['json', 'text'] as const
 export type LogFormat = (typeof LOG_FORMATS)[number]
 
+/** Of lines that cannot be written now. */
+const WAITING_BYTES_MAX = 1024 * 1024
+
 /** `level` is one of LOG_LEVELS; anything else throws. */
 export function makeLogger(role: string, level: string, format: LogFormat = 'json'): Logger {
-  const output = pino.destination({ dest: 2, sync: true })
+  const output = pino.destination({ dest: 2, sync: true, maxLength: WAITING_BYTES_MAX })
+  // A service outlives its log: on a full disk lines wait, then are dropped, and nobody is there to be told.
+  output.on('error', () => undefined)
   const options = { level, base: { role, pid: process.pid } }
   if (format === 'json') return pino(options, output)
   return pino(options, { write: line => output.write(textOf(line)) })
