@@ -107,5 +107,7 @@ function commandWords(args: readonly string[]): string[] {
   return first === 'admin' && /^[a-z]/.test(second) ? [first, second] : [first]
 }
 
+// Words for people may get lost, on a full disk or with their reader; the work goes on.
+process.stderr.on('error', () => undefined)
 const args = process.argv.slice(2)
 process.exit(await main(args).catch((error: unknown) => report(error, args)))

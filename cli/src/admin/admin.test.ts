@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { Installation, run } from '../testing/installation.ts'
+import { Installation, LAUNCHER, run } from '../testing/installation.ts'
 
 const installation = new Installation()
 t.teardown(() => installation.remove())
@@ -89,6 +90,13 @@ t.test('doctor says what is wrong and what to do', async t => {
   const nothing = await run(['doctor', '--home', join(t.testdir(), 'none')])
   t.equal(nothing.code, 1)
   t.match(nothing.out, /FAIL {2}home: \S+ is not there\n {6}start an installation with `hopbine up`/)
+})
+
+t.test('output that cannot be written is told in a sentence', async t => {
+  const command = `HOPBINE_HOME='${installation.home}' '${LAUNCHER}' admin status > /dev/full`
+  const { status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
+  t.equal(status, 1)
+  t.match(stderr, /^hopbine admin status: cannot write the output: no space left on the disk .*\n$/)
 })
 
 t.test('wrong command lines exit 2 and say what was meant', async t => {

@@ -3,7 +3,8 @@
  * is slow, and ends the process quietly where the reader has gone. Results only; words about progress go to
  * standard error.
  */
-import { EXIT } from '../exit.ts'
+import { CommandError, EXIT } from '../exit.ts'
+import { sentenceOf } from './sentence.ts'
 
 /** Gathered before a write, in characters. */
 const GATHER_MAX = 64 * 1024
@@ -14,7 +15,7 @@ export class Printer {
   constructor() {
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(EXIT.brokenPipe)
-      throw error
+      // Anything else is told by the write that failed.
     })
   }
 
@@ -51,6 +52,10 @@ export class Printer {
 
 function write(data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(data, error => (error == null ? resolve() : reject(error)))
+    process.stdout.write(data, error => (error == null ? resolve() : reject(outputError(error))))
   })
+}
+
+function outputError(error: Error): CommandError {
+  return new CommandError(`cannot write the output: ${sentenceOf(error) ?? error.message}`)
 }

@@ -57,6 +57,17 @@ t.test('a role that dies is started again with its ports, and commands wait for 
   )
 })
 
+t.test('an up whose words nobody reads any more goes on', async t => {
+  const other = new Installation(t.testdir())
+  t.teardown(() => other.down())
+  const up = await other.up()
+  up.child.stderr?.destroy()
+  const datanode = other.upFile()?.roles[1]?.pid as number
+  process.kill(datanode, 'SIGKILL')
+  await until('the datanode is back', () => other.upFile()?.roles[1]?.pid !== datanode)
+  t.equal((await other.fs('-ls', '/')).code, 0)
+})
+
 t.test('SIGINT to the whole group stops in order within 5 s and leaves no trace', async t => {
   t.equal((await installation.fsWith({ input: 'kept' }, '-put', '-', '/kept')).code, 0)
   const pids = rolePids()
