@@ -13,7 +13,8 @@ export interface Report {
 /** The report as a file that people compare: one metric a line, lists of numbers on one. */
 export function fileText(report: Report): string {
   const text = JSON.stringify(report, undefined, 2)
-  return `${text.replaceAll(/\[[\d\s,]+\]/g, list => list.replaceAll(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'))}\n`
+  const onOneLine = (_: string, numbers: string): string => `[${numbers.trim().replaceAll(/\s+/g, ' ')}]`
+  return `${text.replaceAll(/\[([\d\s,]+)\]/g, onOneLine)}\n`
 }
 
 const BY_KIND = /^(?<metric>\w+)ByKind\.(?<kind>.+)$/
