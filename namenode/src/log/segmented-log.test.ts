@@ -36,7 +36,8 @@ async function append(log: SegmentedLog, entries: readonly string[], term = 1): 
   )
 }
 
-const texts = (log: SegmentedLog, from = 1): string[] => [...log.read(from)].map(({ bytes }) => `${bytes}`)
+// Each entry is looked at while the log stands on it: its memory is given back later.
+const texts = (log: SegmentedLog, from = 1): string[] => [...log.read(from).map(({ bytes }) => `${bytes}`)]
 
 /** A log of one segment with frames `a`, `b c`, and the text of the last. */
 async function threeFrames(last = 'last'): Promise<MemoryLogDisk> {

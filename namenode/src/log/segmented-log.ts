@@ -147,6 +147,7 @@ export class SegmentedLog {
         yield* entriesOf(frame, from)
         at += frame.bytes
       }
+      giveBack(bytes)
     }
   }
 
@@ -182,6 +183,7 @@ export class SegmentedLog {
     }
     this.#segments.push(segment)
     this.#scan(segment, bytes)
+    giveBack(bytes)
   }
 
   /** Goes through the frames to the end; refuses damage that something sound follows. */
@@ -202,8 +204,9 @@ export class SegmentedLog {
   #cutTornEnd(): void {
     const segment = this.#segments.at(-1)
     if (segment === undefined) return
-    const rest = readAll(segment.file).subarray(segment.end)
-    const lastUsed = rest.findLastIndex(byte => byte !== 0)
+    const bytes = readAll(segment.file)
+    const lastUsed = bytes.subarray(segment.end).findLastIndex(byte => byte !== 0)
+    giveBack(bytes)
     if (lastUsed < 0) return
     this.tornBytes += lastUsed + 1
     segment.file.write(Buffer.alloc(lastUsed + 1), segment.end)
@@ -245,14 +248,20 @@ export class SegmentedLog {
   }
 }
 
+/** A segment in memory of its own, to be given back by `giveBack`. */
 function readAll(file: LogFile): Buffer {
-  const bytes = Buffer.allocUnsafe(file.size())
+  const bytes = Buffer.allocUnsafeSlow(file.size())
   for (let at = 0; at < bytes.length; ) {
     const count = file.read(bytes.subarray(at), at)
     if (count === 0) return bytes.subarray(0, at)
     at += count
   }
   return bytes
+}
+
+/** Frees the memory now: garbage of 32 MiB apiece would stay resident for long after the start. */
+function giveBack({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
 function* entriesOf(frame: Frame, from: number): Generator<LogEntry> {

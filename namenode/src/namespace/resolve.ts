@@ -34,8 +34,44 @@ export const INODE_PREFIX = '/.reserved/.inodes/'
 export function resolvePlace(tx: Tx, caller: Caller, path: string): Place {
   checkPath(path)
   if (path.startsWith(INODE_PREFIX)) return placeByInode(tx, caller, path)
-  const root = tx.directories.slotOf(ROOT_INODE)
-  return path.length === 1 ? { parent: root, name: '' } : walk(tx, caller, root, path, 1)
+  if (path.length === 1) return { parent: tx.directories.slotOf(ROOT_INODE), name: '' }
+  const end = path.lastIndexOf('/')
+  return end === 0 ? walk(tx, caller, ROOT_INODE, path, 1) : placeBelow(tx, caller, path, end)
+}
+
+/** The parent of most paths is known; then only its rights and the last name are left to check. */
+function placeBelow(tx: Tx, caller: Caller, path: string, end: number): Place {
+  const parentPath = path.slice(0, end)
+  const known = tx.parentPaths.get(parentPath, tx.directories.moves)
+  if (known < 0) {
+    const place = walk(tx, caller, ROOT_INODE, path, 1)
+    if (isAt(tx, place.parent, path, end)) tx.parentPaths.put(parentPath, place.parent)
+    return place
+  }
+  if (!caller.superuser) requireSearch(tx, caller, known)
+  const name = path.slice(end + 1)
+  checkName(name)
+  return { parent: known, name }
+}
+
+/** True if the directory's own names spell `path[0, end)`: no symbolic link was on the way. */
+function isAt(tx: Tx, slot: number, path: string, end: number): boolean {
+  let at = slot
+  let stop = end
+  for (; (tx.directories.parent[at] as number) >= 0; at = tx.directories.parent[at] as number) {
+    const start = path.lastIndexOf('/', stop - 1)
+    const parent = tx.directories.parent[at] as number
+    if (start < 0 || tx.directories.find(parent, path, start + 1, stop) !== at) return false
+    stop = start
+  }
+  return stop === 0 && tx.directories.id[at] === ROOT_INODE
+}
+
+/** Search permission on a directory and every one above it, outermost first as a walk would ask. */
+function requireSearch(tx: Tx, caller: Caller, slot: number): void {
+  const parent = tx.directories.parent[slot] as number
+  if (parent >= 0) requireSearch(tx, caller, parent)
+  requireDirectoryAccess(tx, caller, slot, EXECUTE)
 }
 
 /**
@@ -83,9 +119,9 @@ export function notFound(path: string): FsError {
 }
 
 /** Walks the components of `path` from `at` on, all but the last of them directories. */
-function walk(tx: Tx, caller: Caller, from: number, path: string, at: number): Place {
+function walk(tx: Tx, caller: Caller, fromId: number, path: string, at: number): Place {
   const { directories } = tx
-  let slot = from
+  let slot = directories.slotOf(fromId)
   let start = at
   for (let end = path.indexOf('/', start); end >= 0; end = path.indexOf('/', start)) {
     requireDirectoryAccess(tx, caller, slot, EXECUTE)
@@ -167,7 +203,7 @@ function placeByInode(tx: Tx, caller: Caller, path: string): Place {
     return reachablePlace(tx, caller, row)
   }
   requireChain(tx, caller, tx.directories.parent[slot] as number)
-  return end < 0 ? { parent: slot, name: '' } : walk(tx, caller, slot, path, end + 1)
+  return end < 0 ? { parent: slot, name: '' } : walk(tx, caller, id, path, end + 1)
 }
 
 /** One of the inode's places whose directories above let the caller through. */

@@ -12,10 +12,12 @@ import type { Replica } from './replica.ts'
 
 /** WAL size that starts a checkpoint, in bytes. */
 const WAL_START_BYTES = 64 * 1024 * 1024
-/** Rest of the WAL that the event loop may copy itself, in bytes. */
-const WAL_REST_BYTES = 8 * 1024 * 1024
-/** Rounds in the worker before the rest is copied whatever its size: the writer was faster each time. */
-const ROUNDS_MAX = 3
+/** Rest of the WAL that the event loop may copy itself, in bytes: some 20 ms. */
+const WAL_REST_BYTES = 4 * 1024 * 1024
+/** Bound of the WAL, in bytes: beyond it the rest is copied whatever its size, and requests wait for that. */
+const WAL_BYTES_MAX = 256 * 1024 * 1024
+/** A stop leaves a larger WAL to the next start rather than keep its caller waiting, in bytes. */
+const WAL_STOP_BYTES = 16 * 1024 * 1024
 const LOOK_MS = 500
 /** A quiet shard is checkpointed after so long, so that a restart replays little, in milliseconds. */
 const QUIET_MS = 30_000
@@ -54,6 +56,11 @@ export class Checkpointer {
     return statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0
   }
 
+  /** A checkpoint is under way: background work that writes much should wait. */
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
   /** Checkpoints now, or joins the one that runs. */
   run(): Promise<void> {
     this.#running ??= this.#checkpoint().finally(() => {
@@ -72,10 +79,14 @@ export class Checkpointer {
     return index
   }
 
-  async stop(): Promise<void> {
+  /** Ends the background work. True if the WAL is empty now; else the database is better left unclosed. */
+  async stop(): Promise<boolean> {
     this.#cancel()
     await this.#running
     await this.#pool.destroy()
+    if (this.walBytes > WAL_STOP_BYTES) return false
+    this.truncate()
+    return true
   }
 
   /**
@@ -100,12 +111,13 @@ export class Checkpointer {
 
   async #checkpoint(): Promise<void> {
     const task: DiskTask = { kind: 'checkpoint', path: this.#path }
-    for (let round = 0; round < ROUNDS_MAX; round++) {
+    for (;;) {
       // The file only grows until it is truncated, so its size tells what came meanwhile.
       const before = this.walBytes
       this.#replica.commit()
       await this.#pool.run(task)
-      if (this.walBytes - before < WAL_REST_BYTES) break
+      const after = this.walBytes
+      if (after - before < WAL_REST_BYTES || after > WAL_BYTES_MAX) break
     }
     this.truncate()
   }

@@ -37,6 +37,8 @@ export interface HousekeepingOptions {
   readonly writers: Writers
   readonly host: Host
   readonly logger: Logger
+  /** While it is true, reclaim waits: what it writes would only lengthen the checkpoint. */
+  readonly isCheckpointing: () => boolean
   /** Folder whose disk must keep room. */
   readonly folder: string
   /** Writes are refused while less is free, in bytes; a quarter of it is kept for those that free space. */
@@ -99,11 +101,13 @@ export class Housekeeping {
   }
 
   async #reclaimAll(): Promise<void> {
-    const { replica, host } = this.#options
+    const { replica, host, isCheckpointing } = this.#options
     for (let left = 1; left > 0 && !this.#stopped; ) {
       ;({ left } = await replica.proposeOwn<{ left: number }>(reclaim, { max: RECLAIM_ROWS }))
-      if (replica.pending > 0)
+      do {
+        if (replica.pending === 0 && !isCheckpointing()) break
         await new Promise<void>(resolve => host.timers.after(RECLAIM_PAUSE_MS, resolve))
+      } while (isCheckpointing() && !this.#stopped)
     }
   }
 

@@ -114,10 +114,10 @@ export async function startNamenode(config: NamenodeConfig): Promise<Namenode> {
       await server.close()
       await parts.metrics.stop()
       await replica.stop()
-      await checkpointer.stop()
-      checkpointer.truncate()
+      const isClean = await checkpointer.stop()
       await log.close()
-      state.db.close()
+      // Closing the last connection would copy a large WAL after all.
+      if (isClean) state.db.close()
       lock.release()
     },
   }
@@ -179,6 +179,7 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
       host,
       logger,
       folder,
+      isCheckpointing: () => checkpointer.isRunning,
       reserveBytes: config.reserveBytes ?? RESERVE_BYTES,
     }),
     waiters: new ChangeWaiters(host.timers),

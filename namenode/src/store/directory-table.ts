@@ -68,6 +68,13 @@ export class DirectoryTable {
   nameQuota = new Float64Array(START_SLOTS)
   spaceQuota = new Float64Array(START_SLOTS)
 
+  #moves = 0
+
+  /** Grows whenever a directory gets another place or goes: paths that led somewhere may not any more. */
+  get moves(): number {
+    return this.#moves
+  }
+
   /** Directories in the table. */
   get count(): number {
     return this.#used - this.#free.length
@@ -154,6 +161,7 @@ export class DirectoryTable {
 
   /** Gives a directory another parent and name. Totals are the caller's. */
   move(slot: number, parent: number, name: string): void {
+    this.#moves += 1
     this.#unlinkName(slot)
     this.parent[slot] = parent
     this.#names.set(slot, name)
@@ -162,6 +170,7 @@ export class DirectoryTable {
 
   /** Swaps the places of two directories. */
   exchange(a: number, b: number): void {
+    this.#moves += 1
     const [parentA, nameA] = [this.parent[a] as number, this.nameOf(a)]
     const [parentB, nameB] = [this.parent[b] as number, this.nameOf(b)]
     this.#unlinkName(a)
@@ -175,6 +184,7 @@ export class DirectoryTable {
   }
 
   remove(slot: number): void {
+    this.#moves += 1
     this.#unlinkName(slot)
     this.#byId.remove(slot, hashOfId(this.id[slot] as number), this.#idHashOf)
     this.#names.drop(slot)

@@ -8,7 +8,7 @@ const whole = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
 const nanos = fc.integer({ min: 0, max: 999_999_999 })
 const u32 = fc.integer({ min: 0, max: 0xffffffff })
 
-const row: fc.Arbitrary<EntryRow> = fc.record({
+const columns = {
   parentId: fc.constantFrom(1, 1024, 2 ** 41 + 7),
   name: fc.oneof(fc.constantFrom('a', 'b', 'c', 'd'), fc.string({ minLength: 1, maxLength: 60 })),
   id: whole,
@@ -30,7 +30,8 @@ const row: fc.Arbitrary<EntryRow> = fc.record({
   flags: fc.integer({ min: 0, max: 0xffff }),
   generation: whole,
   target: fc.constant(null),
-})
+}
+const row: fc.Arbitrary<EntryRow> = fc.record(columns, { noNullPrototype: true })
 
 const step = fc.oneof(
   fc.record({ what: fc.constant('put' as const), row }),

@@ -8,6 +8,7 @@ import type { Db } from './database.ts'
 import type { DirectoryTable } from './directory-table.ts'
 import { Identities } from './identities.ts'
 import { ListingCache } from './listing-cache.ts'
+import { ParentPaths } from './parent-paths.ts'
 import { Sessions } from './sessions.ts'
 import { BlockTable, ExtentTable, InlineTable, TombstoneTable } from './tables/content-table.ts'
 import { DatanodeTable } from './tables/datanode-table.ts'
@@ -39,6 +40,7 @@ export class Tx {
   readonly directoryRows: DirectoryRows
   readonly directories: DirectoryTable
   readonly listings = new ListingCache(LISTING_BYTES)
+  readonly parentPaths = new ParentPaths()
   readonly inline: InlineTable
   readonly extents: ExtentTable
   readonly blocks: BlockTable
