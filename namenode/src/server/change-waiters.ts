@@ -5,7 +5,7 @@ import type { Timers } from '@hopbine/common/base/host.ts'
 /** Waiting calls of all connections; more: BUSY. */
 const WAITERS_MAX = 10_000
 /** Longest wait that a caller may ask for, in milliseconds. */
-const WAIT_MS_MAX = 60_000
+export const WAIT_MS_MAX = 60_000
 
 interface Waiter {
   readonly from: number

@@ -20,7 +20,7 @@ import { Tx } from '../store/tx.ts'
 import { Backups } from './backups.ts'
 import { ChangeWaiters } from './change-waiters.ts'
 import { waitForSpace } from './disk-space.ts'
-import { lockFolder } from './folder-lock.ts'
+import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { Metrics } from './metrics.ts'
 import type { Parts } from './parts.ts'
@@ -72,11 +72,20 @@ const DAY_SECONDS = 24 * 3600
 const CHANGE_KEEP_BYTES = 2 * 1024 * 1024 * 1024
 
 export async function startNamenode(config: NamenodeConfig): Promise<Namenode> {
-  const logger = makeLogger('namenode', config.logLevel, config.logFormat)
-  const host = realHost()
   const folder = join(config.dataDir, `shard-${ROOT_SHARD}`)
   mkdirSync(folder, { recursive: true })
   const lock = lockFolder(config.dataDir)
+  try {
+    return await startLocked(config, folder, lock)
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function startLocked(config: NamenodeConfig, folder: string, lock: FolderLock): Promise<Namenode> {
+  const logger = makeLogger('namenode', config.logLevel, config.logFormat)
+  const host = realHost()
   const databasePath = join(folder, 'store.db')
   await waitForSpace(folder, logger)
   const state = openState(config, databasePath)

@@ -45,13 +45,21 @@ export function restoreBackup(dataDir: string, file: string): Restored {
     sync(path)
     sync(fresh)
     const target = join(dataDir, 'shard-0')
-    const former = existsSync(target) ? `${target}.before-${facts.index}-${process.pid}` : undefined
+    const former = existsSync(target) ? freeName(`${target}.before-${facts.index}`) : undefined
     if (former !== undefined) renameSync(target, former)
     renameSync(fresh, target)
     sync(dataDir)
     return { ...facts, former }
   } finally {
     lock.release()
+  }
+}
+
+/** The name itself, or with the first number that nothing has. */
+function freeName(path: string): string {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? path : `${path}-${number}`
+    if (!existsSync(name)) return name
   }
 }
 

@@ -107,10 +107,13 @@ export class Service implements RpcService {
   ): void {
     const { housekeeping, host, replica, writers, metrics } = this.#parts
     if (header.sequence <= 0) throw new FsError('INVALID_ARGUMENT', 'a write needs its number in the session')
-    housekeeping.requireSpace(operation)
     const { principal, sequence, behind } = header
     const { clientId } = connection
     writers.spoke(clientId)
+    // A retry gets its first answer, whatever would be refused by now.
+    const known = replica.state.sessions.recorded(clientId, sequence)
+    if (known !== undefined) return connection.respondEncoded(header, known.payload, known.failed)
+    housekeeping.requireSpace(operation)
     const request = operation.method.request.decode(payload)
     const body = operation.prepare(request, this.#prepareContext.of(principal))
     const { seconds, nanos } = host.clock.wall()

@@ -13,6 +13,7 @@ import { changes, renewLease } from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { groupOf } from '../namespace/placement.ts'
+import { WAIT_MS_MAX } from './change-waiters.ts'
 import type { Parts } from './parts.ts'
 import { statusReport } from './status.ts'
 
@@ -77,11 +78,11 @@ async function readChanges(
   const take = (): Changes => {
     const applied = parts.replica.machine.appliedIndex
     const events = feed.read(request.from, max)
-    const full = events.length >= max
-    const next = full ? (events.at(-1)?.index ?? applied) + 1 : Math.max(applied + 1, request.from)
+    const last = events.at(-1)
+    const next = last === undefined ? Math.max(applied + 1, request.from) : last.index + 1
     return { events, next, oldest: feed.oldest(applied + 1) }
   }
-  for (let waitMs = request.waitMs; ; ) {
+  for (let waitMs = Math.min(request.waitMs, WAIT_MS_MAX); ; ) {
     const found = take()
     if (found.events.length > 0 || waitMs <= 0) return found
     const from = found.next

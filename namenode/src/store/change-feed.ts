@@ -13,6 +13,9 @@ type EventArray = [
   number, number, number, number, string, number, number, string, number, string, number, number, string,
 ]
 
+/** Characters of names in one answer: with three bytes for each, and all fixed parts, it is a message. */
+const READ_CHARACTERS_MAX = 768 * 1024
+
 export interface Change {
   readonly what: string
   readonly inodeId: number
@@ -103,13 +106,19 @@ export class ChangeFeed {
     }
   }
 
-  /** Up to about `max` events from log index `from` on; events of one entry are never parted. */
+  /**
+   * Events from log index `from` on: about `max`, or fewer where names are long, so that they fit into a
+   * message. Events of one entry are never parted. None only when there are none.
+   */
   read(from: number, max: number): ChangeEvent[] {
     const events: ChangeEvent[] = []
+    let characters = 0
     const take = (batch: EventArray[]): boolean => {
       for (const event of batch) {
         if (event[0] < from) continue
-        if (events.length >= max && events.at(-1)?.index !== event[0]) return false
+        const isFull = events.length >= max || characters >= READ_CHARACTERS_MAX
+        if (isFull && events.at(-1)?.index !== event[0]) return false
+        characters += event[7].length + event[9].length + event[12].length
         events.push(toEvent(event))
       }
       return true
