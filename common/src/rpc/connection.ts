@@ -10,6 +10,7 @@ import { failure } from '../protocol/types.ts'
 import { FRAME_KIND, FrameCutter } from '../wire/frame.ts'
 import type { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
+import { sendGathered } from './send-gathered.ts'
 
 /** A Unix socket's path, or a TCP host and port. */
 export type Address = { readonly path: string } | { readonly host: string; readonly port: number }
@@ -43,7 +44,7 @@ export class Connection {
   readonly #socket: Socket
   readonly #events: ConnectionEvents
   readonly #cutter = new FrameCutter()
-  readonly #outgoing = new Writer()
+  #outgoing = new Writer()
   readonly #waiting = new Map<number, Waiting>()
   #nextId = 1
   #flushPlanned = false
@@ -135,8 +136,7 @@ export class Connection {
   #flush(): void {
     this.#flushPlanned = false
     if (this.#closed !== undefined || this.#outgoing.position === 0) return
-    this.#socket.write(this.#outgoing.copy())
-    this.#outgoing.reset()
+    this.#outgoing = sendGathered(this.#socket, this.#outgoing)
   }
 
   #receive(chunk: Buffer): void {

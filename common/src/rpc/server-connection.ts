@@ -20,6 +20,7 @@ import { FRAME_KIND, FrameCutter } from '../wire/frame.ts'
 import type { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
 import type { Principal } from './principal.ts'
+import { sendGathered } from './send-gathered.ts'
 import type { RpcService, Transport } from './server.ts'
 
 export interface RequestHeader {
@@ -52,7 +53,7 @@ export class ServerConnection {
   readonly #socket: Socket
   readonly #service: RpcService
   readonly #cutter = new FrameCutter()
-  readonly #outgoing = new Writer()
+  #outgoing = new Writer()
   readonly #principals: Principal[] = []
   readonly #helloTimer: NodeJS.Timeout
   #inFlight = 0
@@ -122,8 +123,7 @@ export class ServerConnection {
   /** Writes everything gathered since the last call. */
   flush(): void {
     if (this.#outgoing.position === 0 || !this.#open) return
-    this.#socket.write(this.#outgoing.copy())
-    this.#outgoing.reset()
+    this.#outgoing = sendGathered(this.#socket, this.#outgoing)
     this.#pauseIfFull()
   }
 

@@ -16,6 +16,11 @@ export class Writer {
     this.#view = viewOf(this.#buffer)
   }
 
+  /** Bytes of memory it holds. */
+  get capacity(): number {
+    return this.#buffer.length
+  }
+
   get position(): number {
     return this.#position
   }
