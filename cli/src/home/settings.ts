@@ -41,7 +41,9 @@ function parse(text: string, path: string): Record<string, unknown> {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new CommandError(`${path} is not valid JSON (${(error as Error).message}): correct it or remove it`)
+    throw new CommandError(
+      `${path} is not valid JSON (${oneLine((error as Error).message)}): correct it or remove it`,
+    )
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>
@@ -49,4 +51,8 @@ function parse(text: string, path: string): Record<string, unknown> {
   throw new CommandError(
     `${path} must hold one JSON object, like {"log-level": "debug"}: correct it or remove it`,
   )
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ')
 }

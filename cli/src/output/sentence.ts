@@ -11,6 +11,7 @@ export function sentenceOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
   const { code, path } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return portSentence(error)
+  if (code?.startsWith('SQLITE_')) return storeSentence(error.message, code)
   const words = code === undefined ? undefined : SYSTEM_WORDS[code]
   if (words === undefined) return undefined
   return path === undefined ? `${words} (${error.message})` : `${path}: ${words}`
@@ -33,6 +34,21 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files: raise the limit with `ulimit -n`',
   ENFILE: 'the machine has too many open files',
   EADDRNOTAVAIL: 'this machine has no such address',
+}
+
+/** By the start of SQLite's code. */
+const STORE_WORDS: Readonly<Record<string, string>> = {
+  SQLITE_CORRUPT: 'the store of the metadata is damaged: put a backup in place with `hopbine admin restore`',
+  SQLITE_NOTADB: 'the store of the metadata is damaged: put a backup in place with `hopbine admin restore`',
+  SQLITE_FULL: 'the disk has no room for the store of the metadata',
+  SQLITE_CANTOPEN: 'the store of the metadata cannot be opened: see to permissions and open files',
+  SQLITE_READONLY: 'the store of the metadata cannot be written: see to permissions and mounts',
+  SQLITE_IOERR: 'the disk of the store of the metadata fails',
+}
+
+function storeSentence(message: string, code: string): string | undefined {
+  const words = Object.entries(STORE_WORDS).find(([start]) => code.startsWith(start))?.[1]
+  return words === undefined ? undefined : `${words} (SQLite: ${message})`
 }
 
 function portSentence(error: Error): string {

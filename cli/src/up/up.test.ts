@@ -200,6 +200,19 @@ t.test('a port that is taken, a damaged setting or home: one sentence, exit code
   server.close()
 })
 
+t.test('a damaged store is told in a sentence', async t => {
+  const other = new Installation(t.testdir())
+  await other.up()
+  await other.down()
+  const store = join(other.home, 'namenode/shard-0/store.db')
+  const bytes = readFileSync(store)
+  writeFileSync(store, bytes.fill(7, 0, 8192))
+  const { code, err } = await other.run('up')
+  t.equal(code, 1)
+  t.match(err, /^hopbine up: the namenode cannot start: the store of the metadata is damaged: put a backup/)
+  t.equal(err.trim().split('\n').length, 1)
+})
+
 t.test('a home that cannot be written to: one sentence', { skip: process.getuid?.() === 0 }, async t => {
   const home = t.testdir()
   chmodSync(home, 0o500)
