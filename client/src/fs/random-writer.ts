@@ -137,6 +137,13 @@ export class RandomWriter {
     await this.#serial.run(() => this.#cut(size))
   }
 
+  /** Writes at the end as it is under the lease, whatever the caller last knew. */
+  async append(bytes: Uint8Array, call: CallOptions): Promise<void> {
+    this.#check()
+    if (this.#lease === undefined) await this.#serial.run(() => this.#leaseAgain(call))
+    await this.write(bytes, this.#size, call)
+  }
+
   /** Makes a range a hole: it reads as zeros. What lies behind the end stays nothing. */
   async punch(offset: number, length: number, call: CallOptions): Promise<void> {
     this.#check()

@@ -172,6 +172,7 @@ async function startSession(
     session.ended.catch(() => undefined)
     session.agreed.catch(() => undefined)
     context.counters = session.counters
+    context.notify = message => void device.write([message])
     const source = `hopbine:${options.path}`
     await mountDevice(device.fd, { directory, source, readOnly, allowOther, suid, devices })
     session.start()

@@ -55,7 +55,7 @@ export async function readDirectoryPlus(
     page.addPlus(name, type, cookie, inode, undefined)
   if (!addDots(reader, body.offset, addDot)) return { parts: [page.finish()] }
   await eachEntry(reader, body.offset, ({ status, cookie }) => {
-    const entry = context.entry(status)
+    const entry = context.entry(status, header.nodeId)
     if (page.addPlus(status.name, entryType(status.kind), cookie, status.id, entry)) {
       remembered.push(entry)
       return true

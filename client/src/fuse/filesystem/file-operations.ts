@@ -11,7 +11,7 @@ import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import { modeWithoutPrivileges, withoutPrivileges } from './attribute-operations.ts'
 import type { FileHandleRow } from './handle-table.ts'
-import type { MountContext } from './mount-context.ts'
+import { type MountContext, versionOf } from './mount-context.ts'
 import { OpenFile } from './open-file.ts'
 import { done, reply } from './reply.ts'
 
@@ -21,6 +21,7 @@ const O_RDONLY = 0
 const O_RDWR = 2
 const O_EXCL = 0o200
 const O_TRUNC = 0o1000
+const O_APPEND = 0o2000
 const O_DIRECT = 0o40000
 /** The kernel's own: the file is opened to be executed. */
 const FOR_EXECUTION = 0o40
@@ -32,11 +33,11 @@ const MODE_BITS = 0o7777
 
 export async function openFile(context: MountContext, { header, body }: RequestOf<'open'>): Promise<Reply> {
   const { flags } = body
-  const isWritable = (flags & O_ACCESS_MODE) !== O_RDONLY
   const path = context.path(header.nodeId)
   const { status, map } = await proveAccess(context, header, path, flags)
   if (status.kind !== KIND.file) throw new PosixError('ENXIO', 'only files are opened through the mount')
-  const row = takeHandle(context, status, isWritable)
+  context.refresh(status)
+  const row = takeHandle(context, status, flags)
   try {
     if (map !== undefined && !row.file.hasWriter) row.file.useMap(map)
     if (body.openFlags & OPEN_KILL_PRIVILEGES) await withoutPrivileges(context, path, status)
@@ -85,14 +86,20 @@ async function created(
   flags: number,
   lease?: LeasedFile,
 ): Promise<Reply> {
-  const row = takeHandle(context, status, lease !== undefined)
+  const row = takeHandle(context, status, flags)
   try {
     if (lease !== undefined) await row.file.adopt(lease)
   } catch (error) {
     await letGo(context, row)
     throw error
   }
-  return createReply(context, header, context.entry(status), row, flags & O_DIRECT ? OPEN_FLAG.directIo : 0)
+  return createReply(
+    context,
+    header,
+    context.entry(status, header.nodeId),
+    row,
+    isDirect(flags) ? OPEN_FLAG.directIo : 0,
+  )
 }
 
 /** Someone made the name between the kernel's look and ours: it is opened, as open(2) without O_EXCL does. */
@@ -105,9 +112,9 @@ async function openExisting(
   const { status } = await context.as(header).call(stat, { path, followLast: false })
   if (status.kind === KIND.symlink) throw new PosixError('ESTALE', 'the kernel looks again')
   const proven = await proveAccess(context, header, path, flags)
-  const row = takeHandle(context, proven.status, (flags & O_ACCESS_MODE) !== O_RDONLY)
+  const row = takeHandle(context, proven.status, flags)
   if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
-  return createReply(context, header, context.entry(proven.status), row, 0)
+  return createReply(context, header, context.entry(proven.status, header.nodeId), row, 0)
 }
 
 function createReply(
@@ -135,7 +142,7 @@ export async function readFile(context: MountContext, { header, body }: RequestO
 }
 
 export async function writeFile(context: MountContext, { header, body }: RequestOf<'write'>): Promise<Reply> {
-  const { file } = context.parts.handles.file(body.handle)
+  const { file, isAppending } = context.parts.handles.file(body.handle)
   // The message's memory is used again as soon as this function waits.
   const data = Buffer.from(body.data)
   if (body.writeFlags & WRITE_FLAG.killPrivileges && file.mode !== modeWithoutPrivileges(file.mode)) {
@@ -145,7 +152,8 @@ export async function writeFile(context: MountContext, { header, body }: Request
     })
     file.mode = changed?.mode ?? file.mode
   }
-  await file.write(data, body.offset)
+  if (isAppending) await file.append(data)
+  else await file.write(data, body.offset)
   return reply(encodeSize(header.unique, data.length))
 }
 
@@ -185,22 +193,32 @@ async function proveAccess(
   return { status, map: undefined }
 }
 
-function takeHandle(context: MountContext, status: WireStatus, isWritable: boolean): FileHandleRow {
+function takeHandle(context: MountContext, status: WireStatus, flags: number): FileHandleRow {
   const { nodes, session } = context.parts
   let file = nodes.node(status.id).open
   if (file === undefined) {
     file = new OpenFile(session, status)
     nodes.setOpen(status.id, file)
   }
+  const isWritable = (flags & O_ACCESS_MODE) !== O_RDONLY
   file.addHandle(isWritable)
-  return { kind: 'file', file, isWritable }
+  return { kind: 'file', file, isWritable, isAppending: isWritable && (flags & O_APPEND) !== 0 }
+}
+
+/**
+ * Past the kernel's pages go O_DIRECT, and O_APPEND for writing: the end of the file is where the lease
+ * says, which may be behind the end that the kernel knows.
+ */
+function isDirect(flags: number): boolean {
+  const isAppending = (flags & O_APPEND) !== 0 && (flags & O_ACCESS_MODE) !== O_RDONLY
+  return isAppending || (flags & O_DIRECT) !== 0
 }
 
 /** Pages that the kernel holds stay good while the content is what it was when they were read. */
 function cacheFlags(context: MountContext, status: WireStatus, flags: number): number {
-  if (flags & O_DIRECT) return OPEN_FLAG.directIo
+  if (isDirect(flags)) return OPEN_FLAG.directIo
   const node = context.parts.nodes.node(status.id)
-  const version = `${status.mtime}.${status.mtimeNs} ${status.size}`
+  const version = versionOf(status)
   const isSame = node.pages === version || node.open?.hasWriter === true
   node.pages = version
   return isSame ? OPEN_FLAG.keepCache : 0

@@ -10,6 +10,8 @@ export interface FileHandleRow {
   readonly kind: 'file'
   readonly file: OpenFile
   readonly isWritable: boolean
+  /** Every write goes to the end, and past the kernel's pages. */
+  readonly isAppending: boolean
 }
 
 export interface DirectoryHandleRow {

@@ -5,7 +5,7 @@ import type { RpcCaller, RpcClient } from '@hopbine/common/rpc/client.ts'
 import { inodePath } from '../../fs/paths.ts'
 import type { Session } from '../../fs/session.ts'
 import { ROOT_NODE } from '../protocol/constants.ts'
-import type { Attributes, Entry, Lifetimes } from '../protocol/encode.ts'
+import { type Attributes, type Entry, encodeInvalidateInode, type Lifetimes } from '../protocol/encode.ts'
 import type { RequestHeader } from '../protocol/request.ts'
 import type { Counters } from '../session/counters.ts'
 import { attributesOf } from './attributes.ts'
@@ -27,10 +27,15 @@ export interface MountParts {
   readonly isOperator: boolean
 }
 
+/** Open inodes told with a removal; beyond it only those that are known by the name removed. */
+const OPEN_INODES_TOLD_MAX = 256
+
 export class MountContext {
   readonly parts: MountParts
   /** Set once the session with the kernel stands. */
   counters: Counters | undefined
+  /** Tells the kernel something that it did not ask. */
+  notify: ((message: Buffer) => void) | undefined
 
   constructor(parts: MountParts) {
     this.parts = parts
@@ -67,7 +72,21 @@ export class MountContext {
 
   attributes(status: WireStatus): Attributes {
     const { nodes, identity } = this.parts
-    return attributesOf(status, status.id, identity, nodes.find(status.id)?.open?.overlay)
+    const node = nodes.find(status.id)
+    if (node !== undefined) node.told = versionOf(status)
+    return attributesOf(status, status.id, identity, node?.open?.overlay)
+  }
+
+  /**
+   * The kernel forgets attributes that are no longer true. It takes no lock for that, so it may be told at
+   * any time.
+   */
+  refresh(status: WireStatus): void {
+    const { nodes } = this.parts
+    const node = nodes.find(status.id)
+    if (node === undefined || node.told === '' || node.told === versionOf(status)) return
+    node.told = ''
+    this.notify?.(encodeInvalidateInode(nodes.nodeIdOf(status.id), -1, 0))
   }
 
   /** Saves what every open file has written. Throws the first failure after all were tried. */
@@ -77,9 +96,28 @@ export class MountContext {
     if (failed !== undefined) throw failed.reason
   }
 
-  /** Inodes that are open here: the namenode keeps one of them that loses its last name. */
-  openInodes(): number[] {
-    return [...this.parts.nodes.openFiles()].map(file => file.inodeId)
+  /**
+   * Inodes that are open here and may be behind a name: the namenode keeps one of them that loses its last
+   * name. All of them while they are few, since the last name need not be the one that we know.
+   */
+  openInodes(parent: number, name: string): number[] {
+    const { nodes } = this.parts
+    const isFew = nodes.openCount <= OPEN_INODES_TOLD_MAX
+    const files = isFew ? [...nodes.openFiles()] : nodes.openAt(this.#place(parent, name))
+    return files.map(file => file.inodeId)
+  }
+
+  /** A name moved: open files behind it are known by the new one. */
+  moved(parent: number, name: string, newParent: number, newName: string): void {
+    const { nodes } = this.parts
+    const [from, to] = [this.#place(parent, name), this.#place(newParent, newName)]
+    const [there, here] = [nodes.openAt(from), nodes.openAt(to)]
+    for (const { inodeId } of there) nodes.node(inodeId).place = to
+    for (const { inodeId } of here) nodes.node(inodeId).place = from
+  }
+
+  #place(parent: number, name: string): string {
+    return `${this.parts.nodes.inodeOf(parent)}/${name}`
   }
 
   /** The namenode keeps these for us until they are released; it must hear that we live meanwhile. */
@@ -95,10 +133,10 @@ export class MountContext {
     this.parts.logger.error({ inodeId, message }, 'a file could not be saved after its close')
   }
 
-  /** An entry for the kernel, which from now on remembers the node. */
-  entry(status: WireStatus): Entry {
+  /** An entry for the kernel, which from now on remembers the node; `parent` is the node of its directory. */
+  entry(status: WireStatus, parent: number): Entry {
     const { nodes, lifetimes } = this.parts
-    nodes.remember(status.id)
+    nodes.remember(status.id, this.#place(parent, status.name))
     return { nodeId: nodes.nodeIdOf(status.id), attributes: this.attributes(status), lifetimes }
   }
 
@@ -107,4 +145,9 @@ export class MountContext {
     const { nodes } = this.parts
     if (entry.nodeId !== ROOT_NODE) nodes.forget(nodes.inodeOf(entry.nodeId), 1)
   }
+}
+
+/** Changes whenever the content does. */
+export function versionOf(status: WireStatus): string {
+  return `${status.mtime}.${status.mtimeNs} ${status.size}`
 }

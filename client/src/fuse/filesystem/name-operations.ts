@@ -32,7 +32,7 @@ export async function lookup(context: MountContext, { header, body }: RequestOf<
   try {
     const request = { path: context.child(header.nodeId, body.name), followLast: false }
     const { status } = await context.as(header).call(stat, request)
-    return entryReply(context, header, context.entry(status))
+    return entryReply(context, header, context.entry(status, header.nodeId))
   } catch (error) {
     const { entryMs } = context.parts.lifetimes
     if (!isFsError(error, 'NOT_FOUND') || entryMs === 0) throw error
@@ -46,7 +46,7 @@ export async function makeDirectory(
 ): Promise<Reply> {
   const request = { path: context.child(header.nodeId, body.name), mode: body.mode & MODE_BITS }
   const { status } = await context.as(header).call(mkdir, request)
-  return entryReply(context, header, context.entry(status))
+  return entryReply(context, header, context.entry(status, header.nodeId))
 }
 
 export async function makeNode(context: MountContext, { header, body }: RequestOf<'mknod'>): Promise<Reply> {
@@ -57,13 +57,13 @@ export async function makeNode(context: MountContext, { header, body }: RequestO
   if (type === TYPE.file || type === 0) {
     const kept = { ifExists: IF_EXISTS.fail, createParents: false, replication: 0, blockSize: 0 }
     const { status } = await caller.call(create, { path, mode, ...kept, inline: new Uint8Array(0) })
-    return entryReply(context, header, context.entry(status))
+    return entryReply(context, header, context.entry(status, header.nodeId))
   }
   const kind = kindOfType(type)
   if (kind === undefined) throw new PosixError('EINVAL', `files of type ${type.toString(8)} cannot be made`)
   const device = isDevice(kind) ? deviceText(body.device) : ''
   const { status } = await caller.call(mknod, { path, kind, mode, device })
-  return entryReply(context, header, context.entry(status))
+  return entryReply(context, header, context.entry(status, header.nodeId))
 }
 
 export async function makeLink(
@@ -72,13 +72,13 @@ export async function makeLink(
 ): Promise<Reply> {
   const request = { path: context.child(header.nodeId, body.name), target: body.target }
   const { status } = await context.as(header).call(symlink, request)
-  return entryReply(context, header, context.entry(status))
+  return entryReply(context, header, context.entry(status, header.nodeId))
 }
 
 export async function hardLink(context: MountContext, { header, body }: RequestOf<'link'>): Promise<Reply> {
   const request = { from: context.path(body.oldNodeId), to: context.child(header.nodeId, body.name) }
   const { status } = await context.as(header).call(link, request)
-  return entryReply(context, header, context.entry(status))
+  return entryReply(context, header, context.entry(status, header.nodeId))
 }
 
 export async function readLink(context: MountContext, { header }: RequestOf<'readlink'>): Promise<Reply> {
@@ -88,7 +88,12 @@ export async function readLink(context: MountContext, { header }: RequestOf<'rea
 
 export async function unlink(context: MountContext, { header, body }: RequestOf<'unlink'>): Promise<Reply> {
   const path = context.child(header.nodeId, body.name)
-  const request = { path, recursive: false, only: REMOVE.file, keepOpen: context.openInodes() }
+  const request = {
+    path,
+    recursive: false,
+    only: REMOVE.file,
+    keepOpen: context.openInodes(header.nodeId, body.name),
+  }
   const { kept } = await context.as(header).call(remove, request)
   context.orphaned(kept)
   return done(header)
@@ -111,10 +116,11 @@ export async function move(
     from: context.child(header.nodeId, body.name),
     to: context.child(body.newParent, body.newName),
     mode: renameMode(body.flags),
-    keepOpen: context.openInodes(),
+    keepOpen: context.openInodes(body.newParent, body.newName),
   }
   const { kept } = await context.as(header).call(rename, request)
   context.orphaned(kept)
+  context.moved(header.nodeId, body.name, body.newParent, body.newName)
   return done(header)
 }
 

@@ -12,6 +12,10 @@ export interface Node {
   /** Answers that named it and were not forgotten. */
   lookups: number
   open: OpenFile | undefined
+  /** Parent and name under which the kernel met it last. */
+  place: string
+  /** Version of the content as the kernel was told last; '' when it was not. */
+  told: string
   /** Content version of the pages that the kernel may hold; '' when unknown. */
   pages: string
 }
@@ -41,17 +45,18 @@ export class NodeTable {
     return inodeId === this.#rootInode ? ROOT_NODE : inodeId
   }
 
-  /** One more answer names the inode. */
-  remember(inodeId: number): Node {
+  /** One more answer names the inode, at this place. */
+  remember(inodeId: number, place: string): Node {
     const node = this.node(inodeId)
     node.lookups += 1
+    node.place = place
     return node
   }
 
   node(inodeId: number): Node {
     let node = this.#nodes.get(inodeId)
     if (node === undefined) {
-      node = { inodeId, lookups: 0, open: undefined, pages: '' }
+      node = { inodeId, lookups: 0, open: undefined, place: '', told: '', pages: '' }
       this.#nodes.set(inodeId, node)
     }
     return node
@@ -85,6 +90,11 @@ export class NodeTable {
 
   openFiles(): IterableIterator<OpenFile> {
     return this.#open.values()
+  }
+
+  /** Open files that were met at this place last. */
+  openAt(place: string): OpenFile[] {
+    return [...this.#open.values()].filter(file => this.#nodes.get(file.inodeId)?.place === place)
   }
 
   #dropIfUnused(node: Node): void {

@@ -3,6 +3,7 @@
  * there is something to write, else one map for reading. All handles see each other's writes at once. Who
  * may open it was decided before; what happens here is done in the name of the mount.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { releaseOrphans, truncate } from '@hopbine/common/protocol/metadata.ts'
@@ -17,6 +18,10 @@ import type { Session } from '../../fs/session.ts'
 import type { KernelTime } from '../protocol/request.ts'
 import { now, type Overlay } from './attributes.ts'
 
+/** How long another session's lease is waited for, and between two tries, in milliseconds; then EBUSY. */
+const LEASE_WAIT_MS = 5_000
+const LEASE_PAUSE_MS_MIN = 5
+const LEASE_PAUSE_MS_MAX = 100
 /** Codes of a file that was removed, so that there is nothing left to save into. */
 const GONE_CODES = ['LEASE_LOST', 'STALE', 'NOT_FOUND'] as const
 
@@ -98,25 +103,32 @@ export class OpenFile {
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
     const writer = await this.#writable()
-    await writer.write(bytes, position, {})
+    await whileLeased(() => writer.write(bytes, position, {}))
+    this.#changed = now()
+  }
+
+  /** Writes at the end, wherever that is by now. */
+  async append(bytes: Uint8Array): Promise<void> {
+    const writer = await this.#writable()
+    await whileLeased(() => writer.append(bytes, {}))
     this.#changed = now()
   }
 
   async truncate(size: number, how: 'through-writer' | 'at-once' = 'at-once'): Promise<void> {
     if (this.#writer === undefined && how === 'at-once') {
-      await this.#session.rpc.call(truncate, { path: inodePath(this.inodeId), size })
+      await whileLeased(() => this.#session.rpc.call(truncate, { path: inodePath(this.inodeId), size }))
       this.#map = undefined
       return
     }
     const writer = await this.#writable()
-    await writer.truncate(size, {})
+    await whileLeased(() => writer.truncate(size, {}))
     this.#changed = now()
   }
 
   /** Makes a range a hole. */
   async punch(offset: number, length: number): Promise<void> {
     const writer = await this.#writable()
-    await writer.punch(offset, length, {})
+    await whileLeased(() => writer.punch(offset, length, {}))
     this.#changed = now()
   }
 
@@ -133,7 +145,7 @@ export class OpenFile {
   /** Resolves when everything written is durable and visible to others. */
   async sync(): Promise<void> {
     await this.#closing
-    await this.#writer?.sync()
+    await whileLeased(async () => this.#writer?.sync())
     this.#changed = undefined
   }
 
@@ -180,7 +192,8 @@ export class OpenFile {
 
   async #openWriter(): Promise<void> {
     if (this.#writer !== undefined) return
-    const lease = await LeasedFile.append(this.#session, inodePath(this.inodeId), {})
+    const path = inodePath(this.inodeId)
+    const lease = await whileLeased(() => LeasedFile.append(this.#session, path, {}))
     this.#writer = await RandomWriter.open(this.#session, lease, {})
   }
 
@@ -204,7 +217,7 @@ export class OpenFile {
   /** After a failure the writer stays, so that a later sync or close may try again. */
   async #close(writer: RandomWriter): Promise<void> {
     try {
-      await writer.close()
+      await whileLeased(() => writer.close())
     } catch (error) {
       const isGone = this.#handles === 0 && GONE_CODES.some(code => isFsError(error, code))
       if (!isGone) throw error
@@ -213,5 +226,20 @@ export class OpenFile {
     this.#writer = undefined
     this.#map = undefined
     this.#changed = undefined
+  }
+}
+
+/**
+ * Another session writes the file: its lease ends with its close or sync, which is waited for, for a while.
+ */
+async function whileLeased<T>(work: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + LEASE_WAIT_MS
+  for (let pauseMs = LEASE_PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, LEASE_PAUSE_MS_MAX)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isFsError(error, 'LEASE_CONFLICT') || performance.now() > deadline) throw error
+      await sleep(pauseMs)
+    }
   }
 }
