@@ -4,7 +4,7 @@ import { makeLogger } from '@hopbine/common/base/log.ts'
 import { EXIT, UsageError } from '../exit.ts'
 import { homeOf, layoutOf } from '../home/layout.ts'
 import { defineCommand } from '../options/command.ts'
-import { homeOption, logLevelOption } from '../options/common.ts'
+import { homeOption, logFormatOption, logLevelOption } from '../options/common.ts'
 import type { OptionRow, Values } from '../options/row.ts'
 
 const options = [
@@ -50,6 +50,7 @@ const options = [
     sentence: 'How the daemon reads from the kernel.',
   },
   logLevelOption,
+  logFormatOption,
 ] as const satisfies readonly OptionRow[]
 
 export const command = defineCommand({
@@ -86,7 +87,7 @@ export const command = defineCommand({
       timeoutMs: values.timeout * 1_000,
       cacheMs: values['cache-ms'],
       reader: values.reader as 'best' | 'event-loop' | 'thread-pool',
-      logger: makeLogger('mount', values['log-level']),
+      logger: makeLogger('mount', values['log-level'], values['log-format']),
     })
   },
 })

@@ -114,14 +114,14 @@ function namenodeSpec(options: SessionOptions, ports: Ports): RoleSpec {
 }
 
 function mountSpec(options: SessionOptions, index: number, directory: string): RoleSpec {
-  const { layout, prepared, logLevel } = options
+  const { layout, prepared, logLevel, logFormat } = options
   const role = `mount-${index + 1}`
   return {
     role,
     logFile: layout.logFile(role),
     argv: () => [
       ...['mount', '--home', layout.home, '--socket', prepared.socketPath, '--allow-other'],
-      ...['--log-level', logLevel, '/', directory],
+      ...['--log-level', logLevel, '--log-format', logFormat, '/', directory],
     ],
   }
 }
