@@ -81,7 +81,7 @@ export class DirectoryReader {
         this.#pages = [...this.#pages.slice(-1), page]
         return page
       }
-      // Entries went away since: what is left of the page ends before the cookie, and reading goes on behind it.
+      // Entries went away since: what is left of the page ends before the cookie.
       if (start.cookie + entries.length < cookie)
         this.#starts.splice(index + 1, 0, { cookie, after: last.name })
     }
