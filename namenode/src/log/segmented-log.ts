@@ -48,6 +48,8 @@ export class SegmentedLog {
   #lastTerm = 0
   /** Times that the disk was asked to make something durable. */
   syncs = 0
+  /** Bytes of frames written since the log was opened. */
+  appendedBytes = 0
   /** What opening had to cut off, in bytes; 0 normally. */
   tornBytes = 0
 
@@ -121,6 +123,7 @@ export class SegmentedLog {
     sealFrame(frame, segment.header.salt, { firstIndex: this.#lastIndex + 1, term, entries })
     segment.file.write(frame, segment.end)
     segment.end += aligned(frame.length)
+    this.appendedBytes += frame.length
     this.#lastIndex += entries
     this.#lastTerm = term
   }

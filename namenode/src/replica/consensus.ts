@@ -10,6 +10,8 @@ export interface Consensus {
   readonly term: number
   /** Proposals not yet committed. */
   readonly pending: number
+  /** Bytes of these proposals. */
+  readonly pendingBytes: number
   /** Puts an entry into the next group commit and returns its index. */
   propose(encode: (writer: Writer) => void): number
 }

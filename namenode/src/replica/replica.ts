@@ -21,6 +21,8 @@ import { StateMachine } from './state-machine.ts'
 const COMMIT_MS = 100
 /** Commands waiting for their commit; more are refused with BUSY. */
 const PENDING_MAX = 65_536
+/** Bytes of such commands; more are refused with BUSY. */
+const PENDING_BYTES_MAX = 128 * 1024 * 1024
 
 interface Pending {
   readonly index: number
@@ -87,7 +89,9 @@ export class Replica {
     done: (reply: Reply, index: number) => void,
     refused: (error: FsError) => void,
   ): void {
-    if (this.#pending.length >= PENDING_MAX) throw new FsError('BUSY', `${PENDING_MAX} writes are waiting`)
+    if (this.#pending.length >= PENDING_MAX || this.#consensus.pendingBytes >= PENDING_BYTES_MAX) {
+      throw new FsError('BUSY', `${this.#pending.length} writes are waiting`)
+    }
     const index = this.#consensus.propose(writer => encodeCommand(writer, command))
     this.#pending.push({ index, command, done, refused })
   }

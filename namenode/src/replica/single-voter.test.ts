@@ -21,17 +21,19 @@ async function openVoter(segmentBytes = 4096) {
 const turns = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await new Promise(resolve => setImmediate(resolve))
 }
-const texts = (log: SegmentedLog): string[] => [...log.read(1)].map(({ bytes }) => `${bytes}`)
+const texts = (log: SegmentedLog): string[] => [...log.read(1).map(({ bytes }) => `${bytes}`)]
 
 t.test('everything proposed in one turn shares one fsync', async t => {
   const { disk, log, voter, seen, propose } = await openVoter()
   const before = disk.syncs
   t.same([propose('a'), propose('b'), propose('c')], [1, 2, 3])
   t.equal(voter.pending, 3)
+  t.equal(voter.pendingBytes, 15)
   await voter.idle()
   t.equal(disk.syncs - before, 1)
   t.same(seen.committed, [3])
   t.equal(voter.pending, 0)
+  t.equal(voter.pendingBytes, 0)
   t.same(texts(log), ['a', 'b', 'c'])
 })
 

@@ -29,6 +29,7 @@ export class SingleVoter implements Consensus {
   readonly #spares: Writer[] = []
   #nextIndex: number
   #committed: number
+  #pendingBytes = 0
   #busy = false
   #planned = false
 
@@ -42,6 +43,10 @@ export class SingleVoter implements Consensus {
 
   get pending(): number {
     return this.#nextIndex - 1 - this.#committed
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes
   }
 
   propose(encode: (writer: Writer) => void): number {
@@ -58,6 +63,7 @@ export class SingleVoter implements Consensus {
     }
     writer.patchU32(start, writer.position - start - 4)
     batch.entries += 1
+    this.#pendingBytes += writer.position - start
     this.#plan()
     return this.#nextIndex++
   }
@@ -112,6 +118,7 @@ export class SingleVoter implements Consensus {
     }
     this.#log.sync(error => {
       if (error !== null) return this.#events.onFailed(error)
+      this.#pendingBytes -= frame.length - FRAME_HEADER_BYTES
       this.#spares.push(batch.writer)
       this.#busy = false
       this.#committed = batch.firstIndex + batch.entries - 1
@@ -127,6 +134,7 @@ export class SingleVoter implements Consensus {
     if (!isFsError(known)) return this.#events.onFailed(error)
     const first = this.#batches[0]?.firstIndex ?? this.#nextIndex
     this.#batches.length = 0
+    this.#pendingBytes = 0
     this.#nextIndex = first
     this.#busy = false
     this.#events.onRefused(first, known)

@@ -25,6 +25,12 @@ const LAST_RESERVE = 1 / 4
 const LEASES_MS = 2_000
 const SPACE_MS = 1_000
 /**
+ * The disk is also looked at when the log has grown by this share of what is free beyond the reserve, or by
+ * so many bytes: between two looks in time a fast writer could use up the reserve itself.
+ */
+const SPACE_SHARE = 1 / 8
+const SPACE_BYTES_MIN = 1024 * 1024
+/**
  * A session without leases is forgotten when it wrote nothing for so long, in seconds: far longer than any
  * client goes on retrying a write.
  */
@@ -53,6 +59,9 @@ export class Housekeeping {
   /** Empty, or why writes are refused. */
   readOnlyReason = ''
   #nothingLeft = false
+  #isLooking = false
+  /** The disk is looked at when the log has appended so much. */
+  #lookAtBytes = 0
 
   constructor(options: HousekeepingOptions) {
     this.#options = options
@@ -66,6 +75,10 @@ export class Housekeeping {
 
   /** Throws NO_SPACE when the disk has no room for this write. */
   requireSpace(operation: WriteOperation): void {
+    if (this.#options.replica.log.appendedBytes >= this.#lookAtBytes && !this.#isLooking) {
+      this.#isLooking = true
+      this.#guard('free-space-unknown', this.checkSpace())
+    }
     if (this.readOnlyReason === '' || (operation.frees && !this.#nothingLeft)) return
     throw new FsError('NO_SPACE', this.readOnlyReason)
   }
@@ -76,8 +89,8 @@ export class Housekeeping {
   }
 
   async checkSpace(): Promise<void> {
-    const { folder, logger } = this.#options
-    const { free, total } = await diskSpace(folder)
+    const { folder, logger, replica } = this.#options
+    const { free, total } = await diskSpace(folder).finally(() => (this.#isLooking = false))
     const reserveBytes = Math.min(this.#options.reserveBytes, total * RESERVE_SHARE_MAX)
     const reason =
       free >= reserveBytes
@@ -87,6 +100,8 @@ export class Housekeeping {
       logger.warn({ free, reserveBytes }, reason === '' ? 'writes-on' : 'writes-off')
     this.readOnlyReason = reason
     this.#nothingLeft = free < reserveBytes * LAST_RESERVE
+    const growth = Math.max(SPACE_BYTES_MIN, (free - reserveBytes) * SPACE_SHARE)
+    this.#lookAtBytes = replica.log.appendedBytes + growth
   }
 
   #reclaim(): void {
