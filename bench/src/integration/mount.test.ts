@@ -9,6 +9,8 @@ import { ProcessCluster } from '../cluster/processes.ts'
 import { patternAt } from './content.ts'
 import { Mounted, mountHindrance } from './mounted.ts'
 
+// Node has no name for it in errors.
+const EDQUOT = 122
 const KIB = 1024
 const MIB = 1024 * KIB
 
@@ -90,6 +92,18 @@ t.test('a file without a name lives while it is open', async t => {
   await file.close()
   await sleep(200)
   await t.rejects(client.getFileStatus(`/.reserved/.inodes/${ino}`), { code: 'STALE' })
+})
+
+t.test('a quota refuses what does not fit when it is closed, and the file can be written again', async t => {
+  await fs.mkdir(at('limited'))
+  await client.setQuota('/limited', { bytes: 300 * KIB })
+  await fs.writeFile(at('limited', 'fits'), patternAt(0, 100 * KIB))
+  await fs.writeFile(at('limited', 'small'), patternAt(0, 60 * KIB))
+  await t.rejects(fs.writeFile(at('limited', 'large'), patternAt(0, 200 * KIB)), { errno: -EDQUOT })
+  await sleep(200)
+  await fs.writeFile(at('limited', 'large'), patternAt(0, 50 * KIB))
+  t.equal((await client.readFile('/limited/large')).length, 50 * KIB)
+  t.equal((await client.getContentSummary('/limited')).bytes, 210 * KIB)
 })
 
 t.test('names: links, renames over open files, removal of directories, and their errors', async t => {

@@ -11,6 +11,7 @@ import { now } from './attributes.ts'
 import type { MountContext } from './mount-context.ts'
 import type { OpenFile } from './open-file.ts'
 import { reply } from './reply.ts'
+import { whileLeased } from './while-leased.ts'
 
 const MODE_BITS = 0o7777
 const SET_UID = 0o4000
@@ -101,7 +102,7 @@ async function resize(
 ): Promise<WireStatus | undefined> {
   const path = context.path(header.nodeId)
   if (file === undefined) {
-    const { status } = await caller.call(truncate, { path, size: body.size })
+    const { status } = await whileLeased(() => caller.call(truncate, { path, size: body.size }))
     return status
   }
   // Through a handle the right was proven at its open.

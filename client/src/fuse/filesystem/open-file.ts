@@ -3,7 +3,6 @@
  * there is something to write, else one map for reading. All handles see each other's writes at once. Who
  * may open it was decided before; what happens here is done in the name of the mount.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { releaseOrphans, truncate } from '@hopbine/common/protocol/metadata.ts'
@@ -17,11 +16,8 @@ import { Serial } from '../../fs/serial.ts'
 import type { Session } from '../../fs/session.ts'
 import type { KernelTime } from '../protocol/request.ts'
 import { now, type Overlay } from './attributes.ts'
+import { whileLeased } from './while-leased.ts'
 
-/** How long another session's lease is waited for, and between two tries, in milliseconds; then EBUSY. */
-const LEASE_WAIT_MS = 5_000
-const LEASE_PAUSE_MS_MIN = 5
-const LEASE_PAUSE_MS_MAX = 100
 /** Codes of a file that was removed, so that there is nothing left to save into. */
 const GONE_CODES = ['LEASE_LOST', 'STALE', 'NOT_FOUND'] as const
 
@@ -163,10 +159,26 @@ export class OpenFile {
     assert(this.#handles >= 0 && this.#writableHandles >= 0, 'more releases than opens')
     try {
       if (this.#writableHandles === 0) await this.#closeWriter()
+    } catch (error) {
+      // Nobody is left who could try again; a lease that is kept would keep others out.
+      await this.#giveUpWriter()
+      throw error
     } finally {
       if (this.#handles === 0) await this.#letGo()
     }
     return this.#handles === 0
+  }
+
+  /** What was not saved is lost, as whoever closed the file was told. */
+  async #giveUpWriter(): Promise<void> {
+    await this.#turns.run(async () => {
+      const writer = this.#writer
+      if (writer === undefined || this.#writableHandles > 0) return
+      this.#writer = undefined
+      this.#map = undefined
+      this.#changed = undefined
+      await writer.abort()
+    })
   }
 
   async #letGo(): Promise<void> {
@@ -226,20 +238,5 @@ export class OpenFile {
     this.#writer = undefined
     this.#map = undefined
     this.#changed = undefined
-  }
-}
-
-/**
- * Another session writes the file: its lease ends with its close or sync, which is waited for, for a while.
- */
-async function whileLeased<T>(work: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + LEASE_WAIT_MS
-  for (let pauseMs = LEASE_PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, LEASE_PAUSE_MS_MAX)) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isFsError(error, 'LEASE_CONFLICT') || performance.now() > deadline) throw error
-      await sleep(pauseMs)
-    }
   }
 }
