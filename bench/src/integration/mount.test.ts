@@ -282,10 +282,14 @@ t.test('calls wait for a namenode that is restarted, and go on', async t => {
 
 t.test('a mount point that a crash left is replaced, and what was closed is there', async t => {
   await fs.writeFile(at('kept'), 'kept')
+  const open = await fs.open(at('held'), 'w')
+  await open.write('lost')
   await mounted.crash()
+  await t.rejects(open.close())
   await t.rejects(fs.readdir(at()), { code: 'ENOTCONN' })
   await mounted.mount()
   t.equal(await fs.readFile(at('kept'), 'utf8'), 'kept')
+  await fs.writeFile(at('held'), 'free again')
 })
 
 t.test('two mounts: what one has closed the other opens, and appends of both in turn all stay', async t => {

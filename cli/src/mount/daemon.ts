@@ -7,15 +7,19 @@ import { EXIT } from '../exit.ts'
 import type { HomeLayout } from '../home/layout.ts'
 import { sentenceOf } from '../output/sentence.ts'
 import type { RoleMessage } from '../up/role-message.ts'
-import { PublishedMount } from './mount-state.ts'
+import { PublishedMount, takeDeadSessions } from './mount-state.ts'
 
 /** Resolves to the exit code when the mount is gone. */
-export async function runMount(layout: HomeLayout, options: MountOptions): Promise<number> {
+export async function runMount(
+  layout: HomeLayout,
+  options: Omit<MountOptions, 'deadSessions'>,
+): Promise<number> {
   const stopping = stopRequest()
   try {
-    const mount = await Mount.start(options)
+    const mount = await Mount.start({ ...options, deadSessions: takeDeadSessions(layout) })
     const { path, readOnly } = options
-    const about = { directory: mount.directory, path, readOnly }
+    const { directory, clientId } = mount
+    const about = { directory, path, readOnly, clientId }
     const published = await PublishedMount.publish(layout, about, () => mount.figures())
     try {
       tell({ type: 'ready', host: '', port: 0, metricsPort: 0 })

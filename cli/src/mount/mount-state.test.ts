@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { layoutOf } from '../home/layout.ts'
-import { figuresOf, PublishedMount, runningMounts } from './mount-state.ts'
+import { figuresOf, PublishedMount, runningMounts, takeDeadSessions } from './mount-state.ts'
 
 function newHome(): ReturnType<typeof layoutOf> {
   const home = mkdtempSync(join(tmpdir(), 'hopbine-ms-'))
@@ -15,7 +15,7 @@ t.test('a mount is listed and answers its figures while its daemon runs, to its 
   const layout = newHome()
   t.same(runningMounts(layout), [])
   let calls = 0
-  const about = { directory: '/mnt/b', path: '/data', readOnly: true }
+  const about = { directory: '/mnt/b', path: '/data', readOnly: true, clientId: 'a' }
   const published = await PublishedMount.publish(layout, about, () => ({ calls: ++calls }))
   const [state] = runningMounts(layout)
   t.match(state, { ...about, process: { pid: process.pid } })
@@ -29,9 +29,9 @@ t.test('a mount is listed and answers its figures while its daemon runs, to its 
   t.equal(await figuresOf(state), undefined)
 })
 
-t.test('what a crashed daemon left is taken away when it is seen', async t => {
+t.test('what a crashed daemon left is taken away by the next one, which learns its session', async t => {
   const layout = newHome()
-  const about = { directory: '/mnt/a', path: '/', readOnly: false }
+  const about = { directory: '/mnt/a', path: '/', readOnly: false, clientId: 'b' }
   const published = await PublishedMount.publish(layout, about, () => ({}))
   t.teardown(() => published.withdraw())
   const name = readdirSync(layout.runFolder).find(file => file.endsWith('.json')) as string
@@ -39,5 +39,7 @@ t.test('what a crashed daemon left is taken away when it is seen', async t => {
   const state = JSON.parse(readFileSync(file, 'utf8')) as { process: { started: string } }
   writeFileSync(file, JSON.stringify({ ...state, process: { ...state.process, started: 'long ago' } }))
   t.same(runningMounts(layout), [])
+  t.same(takeDeadSessions(layout), ['b'])
   t.notOk(existsSync(file))
+  t.same(takeDeadSessions(layout), [])
 })

@@ -18,6 +18,8 @@ export interface MountState {
   /** Directory of Hopbine that is mounted. */
   readonly path: string
   readonly readOnly: boolean
+  /** Its session at the namenode. */
+  readonly clientId: string
   readonly startedAt: string
   /** Where the figures are answered. */
   readonly socket: string
@@ -42,7 +44,7 @@ export class PublishedMount {
 
   static async publish(
     layout: HomeLayout,
-    mount: Pick<MountState, 'directory' | 'path' | 'readOnly'>,
+    mount: Pick<MountState, 'directory' | 'path' | 'readOnly' | 'clientId'>,
     figures: () => unknown,
   ): Promise<PublishedMount> {
     mkdirSync(layout.runFolder, { recursive: true, mode: 0o700 })
@@ -76,15 +78,25 @@ export class PublishedMount {
 
 /** The mounts of a home whose daemons run, in order of their directories. */
 export function runningMounts(layout: HomeLayout): MountState[] {
-  const states: MountState[] = []
-  for (const name of namesIn(layout.runFolder)) {
-    if (!/^mount-[0-9a-f]+\.json$/.test(name)) continue
+  return statesIn(layout)
+    .map(({ state }) => state)
+    .filter(state => stateOf(state.process) !== 'gone')
+    .sort((a, b) => (a.directory < b.directory ? -1 : 1))
+}
+
+/** Takes away what crashed daemons left; answers their sessions. */
+export function takeDeadSessions(layout: HomeLayout): string[] {
+  const dead = statesIn(layout).filter(({ state }) => stateOf(state.process) === 'gone')
+  for (const { file } of dead) rmSync(file, { force: true })
+  return dead.map(({ state }) => state.clientId)
+}
+
+function statesIn(layout: HomeLayout): { readonly file: string; readonly state: MountState }[] {
+  const names = namesIn(layout.runFolder).filter(name => /^mount-[0-9a-f]+\.json$/.test(name))
+  return names.map(name => {
     const file = join(layout.runFolder, name)
-    const state = JSON.parse(readFileSync(file, 'utf8')) as MountState
-    if (stateOf(state.process) === 'gone') rmSync(file, { force: true })
-    else states.push(state)
-  }
-  return states.sort((a, b) => (a.directory < b.directory ? -1 : 1))
+    return { file, state: JSON.parse(readFileSync(file, 'utf8')) as MountState }
+  })
 }
 
 /** Undefined when the daemon does not answer in time. */

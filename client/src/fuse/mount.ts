@@ -5,7 +5,7 @@
 
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
-import { stat } from '@hopbine/common/protocol/metadata.ts'
+import { endSession, stat } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { BlockPool } from '../blocks/block-pool.ts'
 import { connectSession } from '../fs/find-server.ts'
@@ -38,6 +38,8 @@ export interface MountOptions {
   /** How long the kernel may use entries and attributes without asking, in milliseconds, 0 … 1,000. */
   readonly cacheMs: number
   readonly reader: ReaderKind | 'best'
+  /** Sessions of daemons that are known to be dead: what they hold is given up. */
+  readonly deadSessions: readonly string[]
   readonly logger: Logger
 }
 
@@ -49,6 +51,11 @@ const LAST_SAVE_MS = 10_000
 export class Mount {
   /** Real path of the mount point. */
   readonly directory: string
+  /** Its session at the namenode. */
+  get clientId(): string {
+    return this.#context.parts.rpc.clientId
+  }
+
   /** Who the mount is at the namenode. */
   readonly user: string
   readonly reader: ReaderKind
@@ -135,6 +142,7 @@ async function connectContext(options: MountOptions): Promise<MountContext> {
   const rpc = await connectSession({ ...connect, retryMs: timeoutMs })
   try {
     const who = await rpc.welcome()
+    for (const clientId of options.deadSessions) await rpc.call(endSession, { clientId })
     const path = resolvePath('/', options.path)
     const { status } = await rpc.call(stat, { path, followLast: true })
     if (status.kind !== KIND.directory) {

@@ -291,6 +291,8 @@ export const listXattrs = method(
   record({ names: list(text) }),
 )
 export const removeXattr = method(44, 'removeXattr', 'write', 1, record({ path: text, name: text }), nothing)
+/** What a session that is known to be dead holds is given up at once. Superusers only. */
+export const endSession = method(45, 'endSession', 'write', 1, record({ clientId: text }), nothing)
 export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   mkdir,
   mkdirs,
@@ -327,4 +329,5 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   getXattr,
   listXattrs,
   removeXattr,
+  endSession,
 ]

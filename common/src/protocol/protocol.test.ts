@@ -53,6 +53,7 @@ const KNOWN: Record<string, string> = {
   getXattr: '7b7fa30c4282',
   listXattrs: '58f3242cff3e',
   removeXattr: 'bd004139336c',
+  endSession: 'c3145e351ae6',
   registerDatanode: 'abf6c82d9406',
   heartbeat: 'b6745c3326a2',
   confirmTombstones: 'a9fefd9784ba',

@@ -84,16 +84,21 @@ function reclaimDirectory(tx: Tx, context: CommandContext, slot: number, budget:
 export const closeSession = plainWrite(
   method(202, 'lease-expired', 'write', 1, record({ clientId: text }), nothing),
   (tx, context, { clientId }) => {
-    for (const inodeId of tx.sessions.openInodes(clientId)) {
-      const row = tx.entries.findId(inodeId)
-      if (row === undefined) continue
-      closeFile(tx, context, row)
-      const { parentId, name, kind, size } = row
-      tx.changed(context, { what: 'lease-expired', inodeId, parentId, name, kind, size })
-    }
+    closeFilesOf(tx, context, clientId)
     return {}
   },
 )
+
+/** Each at what was committed. */
+export function closeFilesOf(tx: Tx, context: CommandContext, clientId: string): void {
+  for (const inodeId of tx.sessions.openInodes(clientId)) {
+    const row = tx.entries.findId(inodeId)
+    if (row === undefined) continue
+    closeFile(tx, context, row)
+    const { parentId, name, kind, size } = row
+    tx.changed(context, { what: 'lease-expired', inodeId, parentId, name, kind, size })
+  }
+}
 
 /** Lets go of inodes without a name that a vanished session had open; answers whether there may be more. */
 export const dropOrphans = plainWrite(

@@ -11,6 +11,7 @@ import { complete } from './complete.ts'
 import { confirmTombstones } from './confirm-tombstones.ts'
 import { contentSummary } from './content-summary.ts'
 import { create } from './create.ts'
+import { endSession } from './end-session.ts'
 import { finishRewrite } from './finish-rewrite.ts'
 import { fsck } from './fsck.ts'
 import { getXattr } from './get-xattr.ts'
@@ -63,6 +64,7 @@ const WRITES: readonly WriteOperation[] = [
   punch,
   setXattr,
   removeXattr,
+  endSession,
   chmod,
   chown,
   utimes,
