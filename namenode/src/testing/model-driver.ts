@@ -12,6 +12,7 @@ import { SeededNumbers } from '@hopbine/common/testing/random-runs.ts'
 import { closeSession, reclaim } from '../operations/internal.ts'
 import { CLIENTS, type Executor } from './executor.ts'
 import { compareTree } from './model-compare.ts'
+import { compareEvents } from './model-events.ts'
 import * as files from './model-files.ts'
 import * as names from './model-names.ts'
 import { compareReads, compareStat } from './model-reads.ts'
@@ -65,6 +66,7 @@ export class ModelDriver {
       [...this.#model.deadBlocks].sort((a, b) => a - b),
       'what nothing uses is a tombstone',
     )
+    compareEvents(this.#model, this.#real)
     await this.#real.finish()
   }
 
