@@ -114,3 +114,24 @@ t.test('the table of a connection is bounded, and a handle given on means its ne
   }
   t.equal(handles.count, 3)
 })
+
+t.test('a write whose answer may be forgotten by now is not sent again', async t => {
+  const { mirror, path } = await served(t)
+  const make = method(901, 'make', 'write', 1, nothing, nothing)
+  let asked = 0
+  mirror.dispatch = connection => {
+    asked += 1
+    // The machine slept before the answer came.
+    const now = Date.now
+    const later = now() + (asked === 3 ? 400_000 : 200_000)
+    Date.now = () => later
+    t.teardown(() => {
+      Date.now = now
+    })
+    connection.destroy()
+  }
+  const client = new RpcClient({ address: { path } })
+  t.teardown(() => client.close())
+  await t.rejects(client.call(make, {}), { code: 'SESSION_EXPIRED', message: /make was sent over 5 minutes/ })
+  t.equal(asked, 3, 'younger ones are')
+})

@@ -39,6 +39,11 @@ const RETRY_MS_DEFAULT = 30_000
 /** Pause before the first reconnect, doubled up to the maximum, in milliseconds. */
 const PAUSE_MS_MIN = 20
 const PAUSE_MS_MAX = 1_000
+/**
+ * A write that was sent so long ago is not sent again: half the time after which a server may have forgotten
+ * its answer. On a clock that goes on while the machine sleeps, in milliseconds.
+ */
+const RESEND_MS = 300_000
 
 export class RpcClient implements RpcCaller {
   readonly #options: RpcClientOptions
@@ -101,12 +106,16 @@ export class RpcClient implements RpcCaller {
     options: RequestOptions,
   ): Promise<Res> {
     const deadline = performance.now() + (options.retryMs ?? this.#options.retryMs ?? RETRY_MS_DEFAULT)
+    let sentAtMs = 0
     for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
       try {
         const connection = this.#connection?.isOpen ? this.#connection : await this.#connect()
         const told = options.speaker === undefined ? 0 : this.#handles?.of(options.speaker)
         const principal = typeof told === 'object' ? await told : told
         if (principal === undefined || !connection.isOpen) throw new FsError('UNAVAILABLE')
+        if (sequence > 0 && sentAtMs > 0 && Date.now() - sentAtMs > RESEND_MS)
+          throw outcomeUnknown(method.name)
+        sentAtMs = Date.now()
         const behind = sequence === 0 ? 0 : sequence - this.#oldestUnanswered(sequence)
         return await connection.call(method, request, { sequence, behind, principal })
       } catch (error) {
@@ -151,6 +160,14 @@ export class RpcClient implements RpcCaller {
     this.#welcome = welcome
     return connection
   }
+}
+
+function outcomeUnknown(what: string): FsError {
+  return new FsError(
+    'SESSION_EXPIRED',
+    `${what} was sent over ${RESEND_MS / 60_000} minutes ago and has no answer: it may have been done, ` +
+      'look before you repeat it',
+  )
 }
 
 function sleep(ms: number): Promise<void> {

@@ -54,6 +54,7 @@ export interface HousekeepingOptions {
 export class Housekeeping {
   readonly #options: HousekeepingOptions
   readonly #cancels: (() => void)[]
+  readonly #startedMs: number
   #reclaiming = false
   #stopped = false
   /** Empty, or why writes are refused. */
@@ -65,6 +66,7 @@ export class Housekeeping {
 
   constructor(options: HousekeepingOptions) {
     this.#options = options
+    this.#startedMs = options.host.clock.monotonicMs()
     const { timers } = options.host
     this.#cancels = [
       timers.every(LOOK_MS, () => this.#reclaim()),
@@ -136,6 +138,8 @@ export class Housekeeping {
       this.#guard('drop-orphans-failed', replica.proposeOwn(dropOrphans, { clientId }))
     }
     writers.trim()
+    // Clients that waited for this namenode to come back have yet to ask for their answers.
+    if (host.clock.monotonicMs() - this.#startedMs < SESSION_IDLE_SECONDS * 1000) return
     const seconds = host.clock.wall().seconds - SESSION_IDLE_SECONDS
     const clientIds = replica.state.sessions.idleSince(seconds, EXPIRE_MAX)
     if (clientIds.length > 0) {
