@@ -42,7 +42,7 @@ export interface NamenodeConfig {
   readonly metricsPort?: number
   readonly logLevel: string
   readonly logFormat?: LogFormat
-  /** SQLite page cache, in KiB. Default 131,072. */
+  /** SQLite page cache, in KiB. Default 98,304. */
   readonly cacheKiB?: number
   /** Writes are refused while less is free on the disk, in bytes. Default 384 MiB. */
   readonly reserveBytes?: number
@@ -65,7 +65,7 @@ export interface Namenode {
 }
 
 const ROOT_SHARD = 0
-const CACHE_KIB = 128 * 1024
+const CACHE_KIB = 96 * 1024
 const RESERVE_BYTES = 384 * 1024 * 1024
 const DAY_SECONDS = 24 * 3600
 /** Change events are dropped before their time when they take more, in bytes. */

@@ -18,7 +18,7 @@ import { MetaRow } from './tables/meta-row.ts'
 import { XattrTable } from './tables/xattr-table.ts'
 
 /** Memory for kept listings, in bytes. */
-const LISTING_BYTES = 64 * 1024 * 1024
+const LISTING_BYTES = 32 * 1024 * 1024
 
 /** Who and when, as the log entry says; the same on every replica. */
 export interface CommandContext {
