@@ -25,7 +25,7 @@ const cp: FsCommand = {
         const item = found(source)
         const target = await place.targetOf(nameOf(item))
         checkApart(item, target)
-        await count(transfer, item)
+        await transfer.count(item.path)
         await transfer.run(() => copyTree(transfer, item, target, new Set()))
       })
     }
@@ -33,14 +33,6 @@ const cp: FsCommand = {
 }
 
 export const commands = [cp]
-
-async function count({ call, progress }: Transfer, item: FoundItem): Promise<void> {
-  if (!process.stderr.isTTY) return
-  const { files, bytes } = await call.fs.getContentSummary(item.path)
-  progress.filesTotal += files
-  progress.bytesTotal += bytes
-  progress.isCounted = true
-}
 
 /** `above`: the inodes of the directories on the way, so that a link back into them ends. */
 async function copyTree(

@@ -36,7 +36,7 @@ const get: FsCommand = {
     for (const source of sources) {
       await call.attempt(source.text, async () => {
         const item = found(source)
-        await count(transfer, item)
+        await transfer.count(item.path)
         const target = isFolder ? await targetIn(transfer, item, to) : to
         await transfer.run(() => getTree(transfer, item, target, new Set()))
       })
@@ -78,15 +78,6 @@ async function* namesIn(folder: string): AsyncGenerator<string> {
 async function printAll(call: ShellCall, items: readonly FoundItem[]): Promise<void> {
   const { printFile } = await import('./cat.ts')
   for (const item of items) await call.attempt(item.text, () => printFile(call, item))
-}
-
-/** Totals for the display; the server knows them. */
-async function count({ call, progress }: Transfer, item: FoundItem): Promise<void> {
-  if (!process.stderr.isTTY) return
-  const { files, bytes } = await call.fs.getContentSummary(item.path)
-  progress.filesTotal += files
-  progress.bytesTotal += bytes
-  progress.isCounted = true
 }
 
 /** `above`: the inodes of the directories on the way, so that a link back into them ends. */

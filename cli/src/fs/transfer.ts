@@ -49,6 +49,15 @@ export class Transfer {
     this.#large = new Lanes(threads)
   }
 
+  /** Adds what is at a path of Hopbine to the totals of the display; the server knows them. */
+  async count(path: string): Promise<void> {
+    if (!process.stderr.isTTY) return
+    const { files, bytes } = await this.call.fs.getContentSummary(path)
+    this.progress.filesTotal += files
+    this.progress.bytesTotal += bytes
+    this.progress.isCounted = true
+  }
+
   /** Waits for a free place, then copies a file of that size; tells its failure. */
   async add(text: string, size: number, copy: () => Promise<void>): Promise<void> {
     const lanes = size <= INLINE_BYTES_MAX ? this.#small : this.#large

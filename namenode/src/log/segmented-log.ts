@@ -40,7 +40,7 @@ export class SegmentedLog {
   readonly #disk: LogDisk
   readonly #segmentBytes: number
   #segments: Segment[] = []
-  #spare: Promise<LogFile> | undefined
+  #spare: Promise<LogFile | undefined> | undefined
   /** Set when the spare is there, so that the log rolls without waiting. */
   #spareReady: LogFile | undefined
   #spareError: Error | undefined
@@ -245,7 +245,7 @@ export class SegmentedLog {
       },
       (error: Error) => {
         this.#spareError = error
-        return undefined as unknown as LogFile
+        return undefined
       },
     )
   }
