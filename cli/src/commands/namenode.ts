@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { CommandError } from '../exit.ts'
+import { layoutOf } from '../home/layout.ts'
 import { ensureToken, privateFolder } from '../home/secrets.ts'
+import { socketPath } from '../home/socket-path.ts'
 import { defineCommand } from '../options/command.ts'
 import { backupHoldOption, logFormatOption, logLevelOption } from '../options/common.ts'
 import { runRole } from '../up/role.ts'
@@ -55,20 +57,20 @@ export const command = defineCommand({
   ],
   async run({ values }) {
     const dataFolder = resolve(values['data-dir'])
-    const socketPath = resolve(values.socket ?? `${dataFolder}/../run/namenode.sock`)
+    const socketFile = values.socket === undefined ? ownSocket(dataFolder) : resolve(values.socket)
     const tokenFile = resolve(values['token-file'] ?? `${dataFolder}/../secrets/rpc.token`)
     return runRole({
       role: 'namenode',
       dataFolder,
-      facts: [`socket ${socketPath}`],
+      facts: [`socket ${socketFile}`],
       async start() {
         checkPath(dataFolder)
-        if (values.socket === undefined) makePrivate(dirname(socketPath))
+        if (values.socket === undefined) makePrivate(dirname(socketFile))
         if (values['token-file'] === undefined && makePrivate(dirname(tokenFile))) ensureToken(tokenFile)
         const { startNamenode } = await import('@hopbine/namenode/server/namenode.ts')
         return startNamenode({
           dataDir: dataFolder,
-          socketPath,
+          socketPath: socketFile,
           host: values.host,
           port: values.port,
           tokenFile,
@@ -81,6 +83,11 @@ export const command = defineCommand({
     })
   },
 })
+
+/** Beside the data, as in a home folder of `up`. Throws CommandError where no path is short enough. */
+function ownSocket(dataFolder: string): string {
+  return socketPath(layoutOf(dirname(dataFolder)), 'namenode.sock')
+}
 
 /** Makes a folder that is missing; one that is there is left as it is. Answers whether it was missing. */
 function makePrivate(folder: string): boolean {

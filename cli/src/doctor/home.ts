@@ -3,7 +3,8 @@
  * of `up`.
  */
 import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
-import { type HomeLayout, socketInHome } from '../home/layout.ts'
+import type { HomeLayout } from '../home/layout.ts'
+import { fitsInHome } from '../home/socket-path.ts'
 import { readUpFile } from '../home/up-file.ts'
 import { sentenceOf } from '../output/sentence.ts'
 import { lockHolder } from '../up/lock.ts'
@@ -68,7 +69,7 @@ function* secrets(layout: HomeLayout): Generator<Finding> {
 }
 
 function socketPath(layout: HomeLayout): Finding {
-  if (socketInHome(layout) !== undefined) return ok('socket', 'its path fits')
+  if (fitsInHome(layout, 'namenode.sock')) return ok('socket', 'its path fits')
   return warning(
     'socket',
     "the home's path is too long for a Unix socket, a short one in the temporary folder is used",

@@ -1,8 +1,7 @@
 /**
  * Where an installation keeps what, below its home folder. Pure: it computes paths and touches no disk.
  */
-import { createHash } from 'node:crypto'
-import { homedir, tmpdir } from 'node:os'
+import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 export interface HomeLayout {
@@ -20,9 +19,6 @@ export interface HomeLayout {
   datanodeFolder(number: number): string
   logFile(role: string): string
 }
-
-/** A Unix socket's path in bytes: the kernel's field less its end mark (macOS has the smaller one). */
-export const SOCKET_PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103
 
 export function layoutOf(home: string): HomeLayout {
   return {
@@ -51,16 +47,4 @@ export function homeOf(option: string | undefined): string {
 /** Where everything lies unless something else was said. */
 export function defaultHome(): string {
   return join(homedir(), '.hopbine')
-}
-
-/** The namenode's socket, or undefined where the home's path is too long for one. */
-export function socketInHome(layout: HomeLayout): string | undefined {
-  const path = join(layout.runFolder, 'namenode.sock')
-  return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX ? path : undefined
-}
-
-/** A short folder of this home's own for sockets, for a home whose path is too long. */
-export function shortRunFolder(layout: HomeLayout): string {
-  const digest = createHash('sha256').update(layout.home).digest('hex').slice(0, 16)
-  return join(tmpdir(), `hopbine-${process.getuid?.() ?? 0}-${digest}`)
 }

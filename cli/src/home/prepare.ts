@@ -3,10 +3,11 @@
  * sentence what it cannot use. It never writes into a folder that is not an installation of ours.
  */
 import { accessSync, constants, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { CommandError } from '../exit.ts'
-import { type HomeLayout, SOCKET_PATH_BYTES_MAX, shortRunFolder, socketInHome } from './layout.ts'
+import type { HomeLayout } from './layout.ts'
 import { ensureToken, privateFolder, readIfThere } from './secrets.ts'
+import { socketPath } from './socket-path.ts'
 import { writeWhole } from './write-whole.ts'
 
 /** Version of the layout of a home folder. */
@@ -48,7 +49,7 @@ export function prepareHome(layout: HomeLayout): PreparedHome {
     for (const folder of [layout.runFolder, layout.secretsFolder]) privateFolder(folder)
     mkdirSync(layout.logsFolder, { recursive: true, mode: 0o700 })
     ensureToken(layout.tokenFile)
-    return { socketPath: socketPath(layout), fresh }
+    return { socketPath: socketPath(layout, 'namenode.sock'), fresh }
   } catch (error) {
     if (error instanceof CommandError) throw error
     throw new CommandError(`cannot prepare ${layout.home} (${reason(error)}): make it writable, or ${CHOOSE}`)
@@ -92,20 +93,6 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** In the home where its path is short enough, else in a short private folder. */
-function socketPath(layout: HomeLayout): string {
-  const inHome = socketInHome(layout)
-  if (inHome !== undefined) return inHome
-  const folder = shortRunFolder(layout)
-  const path = join(folder, 'namenode.sock')
-  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-    const what = `${layout.home} and TMPDIR are both longer than the path of a Unix socket may be`
-    throw new CommandError(`${what}: choose a shorter --home DIR`)
-  }
-  privateFolder(folder)
-  return path
 }
 
 /** What the system said, without the call and the path that Node adds. */

@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { type HomeLayout, SOCKET_PATH_BYTES_MAX, shortRunFolder } from '../home/layout.ts'
+import type { HomeLayout } from '../home/layout.ts'
+import { socketPath } from '../home/socket-path.ts'
 import { writeWhole } from '../home/write-whole.ts'
 import { ownIdentity, type ProcessIdentity, stateOf } from '../up/process-identity.ts'
 
@@ -49,7 +50,7 @@ export class PublishedMount {
   ): Promise<PublishedMount> {
     mkdirSync(layout.runFolder, { recursive: true, mode: 0o700 })
     const name = `mount-${createHash('sha256').update(mount.directory).digest('hex').slice(0, 12)}`
-    const socket = socketPath(layout, name)
+    const socket = socketPath(layout, `${name}.sock`)
     rmSync(socket, { force: true })
     const server = createServer(connection => {
       // Who hangs up before the end of the answer needs none.
@@ -136,12 +137,4 @@ function namesIn(folder: string): string[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   }
-}
-
-function socketPath(layout: HomeLayout, name: string): string {
-  const inHome = join(layout.runFolder, `${name}.sock`)
-  if (Buffer.byteLength(inHome) <= SOCKET_PATH_BYTES_MAX) return inHome
-  const folder = shortRunFolder(layout)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  return join(folder, `${name}.sock`)
 }

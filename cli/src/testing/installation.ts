@@ -59,6 +59,16 @@ export class Running {
     return this.child.pid as number
   }
 
+  /** Waits until a text is on its standard error. Throws with what it said if it ends instead. */
+  async says(text: string): Promise<void> {
+    let ended: Ended | undefined
+    this.ended.then(result => {
+      ended = result
+    }, FAILED)
+    await until(`${text} is said`, () => this.#err.includes(text) || ended !== undefined)
+    if (!this.#err.includes(text)) throw new Error(`it ended: ${JSON.stringify(ended)}`)
+  }
+
   get err(): string {
     return this.#err
   }
@@ -81,6 +91,10 @@ export async function until(
   }
 }
 
+const FAILED = (error: unknown): never => {
+  throw error
+}
+
 export class Installation {
   readonly home: string
   #running: Running | undefined
@@ -95,14 +109,9 @@ export class Installation {
     const running = new Running(['up', '--home', this.home, ...args], options)
     this.#running = running
     let ended: Ended | undefined
-    running.ended.then(
-      result => {
-        ended = result
-      },
-      error => {
-        throw error
-      },
-    )
+    running.ended.then(result => {
+      ended = result
+    }, FAILED)
     await until('up is ready', () => ended !== undefined || this.upFile()?.pid === running.pid)
     if (ended !== undefined) throw new Error(`up ended: ${JSON.stringify(ended)}`)
     return running

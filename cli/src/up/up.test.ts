@@ -251,19 +251,20 @@ t.test('logs are JSON, or text on request', async t => {
 })
 
 t.test('roles start alone, and stop at a signal', async t => {
-  const folder = t.testdir({ run: {}, secrets: { 'rpc.token': `${'ab'.repeat(32)}\n` } })
-  chmodSync(join(folder, 'run'), 0o700)
+  // Deeper than the path of a socket may be.
+  const folder = join(t.testdir(), 'x'.repeat(120))
+  mkdirSync(folder)
   const namenode = new Running([
     ...['namenode', '--data-dir', join(folder, 'nn'), '--port', '0', '--metrics-port', '0'],
     ...['--log-level', 'warn'],
   ])
-  await until('the namenode is ready', () => namenode.err.includes('ready'))
+  await namenode.says('ready')
   const port = /127\.0\.0\.1:(\d+)/.exec(namenode.err)?.[1]
   const datanode = new Running([
     ...['datanode', '--data-dir', join(folder, 'dn'), '--port', '0', '--metrics-port', '0'],
     ...['--namenode', `127.0.0.1:${port}`, '--log-level', 'warn'],
   ])
-  await until('the datanode is ready', () => datanode.err.includes('ready'))
+  await datanode.says('ready')
   const second = await run([
     'namenode',
     '--data-dir',
