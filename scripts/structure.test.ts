@@ -65,6 +65,10 @@ t.test('reports each import that goes against an arrow', async t => {
     ['namenode/src/operations/a.ts', '../replica/b.ts'],
     ['namenode/src/operations/a.ts', '@hopbine/common/base/host.ts'],
     ['namenode/src/replica/a.ts', '../operations/rename.ts'],
+    ['common/src/rules/a.ts', '@hopbine/namenode/main.ts'],
+    ['common/src/rules/a.ts', '../base/host.ts'],
+    ['common/src/rules/a.ts', '../rpc/client.ts'],
+    ['common/src/rules/a.ts', 'node:fs'],
     ['namenode/src/shards/a.ts', '../server/b.ts'],
     ['namenode/src/shards/a.ts', '../../../common/src/base/errors.ts'],
     ['namenode/src/shards/a.ts', '@hopbine/common/base/errors.test.ts'],
@@ -82,6 +86,8 @@ t.test('allows what the arrows allow', async t => {
     ['namenode/src/operations/a.ts', '../store/b.ts'],
     ['namenode/src/replica/a.ts', '../operations/registry.ts'],
     ['namenode/src/server/a.ts', './b.ts'],
+    ['common/src/rules/a.ts', '../base/errors.ts'],
+    ['common/src/rules/a.ts', '../protocol/types.ts'],
   ]
   for (const [path, specifier] of cases) {
     t.same(violationsWith(t, importing(path, specifier)), [], `${path} importing ${specifier}`)

@@ -1,6 +1,7 @@
 /**
- * The arrows: which workspace may import which, and which folder of the namenode may import which. Tests are
- * held to the arrows between workspaces; inside the namenode they may reach further, since they compose.
+ * The arrows: which workspace may import which, and which folder of the namenode may import which; the rules
+ * in common see nothing but values. Tests are held to the arrows between workspaces; inside one they may
+ * reach further, since they compose.
  */
 import { type Import, OWN_SCOPE, type SourceFile, type Violation, walk } from './source-file.ts'
 import { type Tree, WORKSPACE_ARROWS } from './tree.ts'
@@ -34,12 +35,23 @@ const NAMENODE_FOLDERS: Readonly<Record<string, FolderRule>> = {
   },
 }
 
+/** Shared decisions: pure, so that every process that decides gets the same answer. */
+const RULES_FOLDER = 'common/src/rules/'
+const RULES: FolderRule = {
+  may: ['common/src/base/', 'common/src/protocol/'],
+  never: [HOST],
+  pure: true,
+}
+
 const SERVER = 'namenode/src/server/'
 
 export function checkArrows(tree: Tree): Violation[] {
   return tree.files.flatMap(file => [
     ...file.imports.flatMap(item => checkWorkspaces(file, item)),
     ...(file.path.startsWith('namenode/src/') && !file.isTest ? checkFolders(file) : []),
+    ...(file.path.startsWith(RULES_FOLDER) && !file.isTest
+      ? checkRule('rules', RULES_FOLDER, RULES, file)
+      : []),
   ])
 }
 
@@ -64,7 +76,10 @@ function checkWorkspaces(file: SourceFile, item: Import): Violation[] {
 function checkFolders(file: SourceFile): Violation[] {
   const folder = file.path.split('/')[2] ?? ''
   const rule = Object.hasOwn(NAMENODE_FOLDERS, folder) ? NAMENODE_FOLDERS[folder] : undefined
-  const own = `namenode/src/${folder}/`
+  return checkRule(folder, `namenode/src/${folder}/`, rule, file)
+}
+
+function checkRule(folder: string, own: string, rule: FolderRule | undefined, file: SourceFile): Violation[] {
   const found = file.imports.flatMap(item => {
     const problem = rule === undefined ? checkServer(own, item) : checkFolder(folder, own, rule, item)
     return problem === undefined ? [] : [{ line: item.line, message: problem }]

@@ -1,11 +1,11 @@
 /**
- * What may not be written: sources of time, chance and settings in the deterministic folders of the namenode,
- * `any`, catch blocks that swallow, and notes about work left over. Tests may use clocks and `any`.
+ * What may not be written: sources of time, chance and settings in the deterministic folders, `any`, catch
+ * blocks that swallow, and notes about work left over. Tests may use clocks and `any`.
  */
 import { dottedName, type SourceFile, type SyntaxNode, type Violation, walk } from './source-file.ts'
 import type { Tree } from './tree.ts'
 
-const DETERMINISTIC = /^namenode\/src\/(raft|namespace|operations|store)\//
+const DETERMINISTIC = /^(namenode\/src\/(raft|namespace|operations|store)|common\/src\/rules)\//
 
 const BANNED_NAMES = new Set([
   'Date.now',

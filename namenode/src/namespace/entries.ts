@@ -4,13 +4,13 @@
  */
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import { inheritsGroup, newMode } from '@hopbine/common/rules/permission.ts'
 import { NO_QUOTA } from '../store/directory-table.ts'
 import { ENTRY_FLAG } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { dropLease } from './lease.ts'
 import { addBytes, dropName } from './links.ts'
-import { SET_GID } from './permission.ts'
 import type { Target } from './resolve.ts'
 
 export interface NewInode {
@@ -28,15 +28,18 @@ export interface NewInode {
 /** A row for a new inode: owned by the caller, with the parent's group where that directory says so. */
 export function newRow(tx: Tx, context: CommandContext, parent: number, inode: NewInode): EntryRow {
   const { seconds, nanos } = context
-  const inherits = ((tx.directories.mode[parent] as number) & SET_GID) !== 0
+  const parentMode = tx.directories.mode[parent] as number
+  const inherits = inheritsGroup(parentMode)
   const ownGroup = context.groups[0] ?? context.user
   const group = inherits ? (tx.directories.groupId[parent] as number) : tx.identities.intern(ownGroup)
+  // By name: a group that owned nothing had no number when the caller was looked up.
+  const isMember = context.superuser || context.groups.includes(tx.identities.nameOf(group))
   return {
     parentId: tx.directories.id[parent] as number,
     name: inode.name,
     id: inode.id,
     kind: inode.kind,
-    mode: modeOf(tx, context, inode, inherits, group),
+    mode: newMode(inode.kind, inode.mode, parentMode, isMember),
     ownerId: tx.identities.intern(context.user),
     groupId: group,
     size: inode.size ?? 0,
@@ -54,19 +57,6 @@ export function newRow(tx: Tx, context: CommandContext, parent: number, inode: N
     generation: 1,
     target: inode.target ?? null,
   }
-}
-
-/** A directory inherits the set-gid bit; nobody lends rights of a group that he is not in through a file. */
-function modeOf(
-  tx: Tx,
-  context: CommandContext,
-  { kind, mode }: NewInode,
-  inherits: boolean,
-  groupId: number,
-): number {
-  if (kind === KIND.directory) return inherits ? mode | SET_GID : mode
-  const mayLend = context.superuser || context.groups.includes(tx.identities.nameOf(groupId))
-  return mayLend ? mode : mode & ~SET_GID
 }
 
 /** Adds a name that is free. False, and nothing written, when it is taken. */

@@ -3,11 +3,12 @@
 import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import { EXECUTE } from '@hopbine/common/rules/permission.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { addEntry, newRow } from './entries.ts'
 import { findEntry } from './links.ts'
 import { checkName, checkPath } from './names.ts'
-import { type Caller, EXECUTE, requireDirectoryAccess } from './permission.ts'
+import { type Caller, requireDirectoryAccess } from './permission.ts'
 import { INODE_PREFIX, resolvePlace, resolveTarget } from './resolve.ts'
 
 /**

@@ -8,11 +8,12 @@ import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { ORPHAN_INODE, RECLAIM_INODE, ROOT_INODE } from '@hopbine/common/base/ids.ts'
 import { SYMLINK_HOPS_MAX } from '@hopbine/common/base/limits.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import { EXECUTE } from '@hopbine/common/rules/permission.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { Tx } from '../store/tx.ts'
 import { type FileTarget, fileTarget, findEntry, placesOf } from './links.ts'
 import { checkName, checkPath } from './names.ts'
-import { type Caller, EXECUTE, requireDirectoryAccess } from './permission.ts'
+import { type Caller, requireDirectoryAccess } from './permission.ts'
 
 /**
  * Where a name is or would be. `name` is '' for a directory reached without a name (the root, an inode path).

@@ -6,8 +6,9 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { XATTR_NAME_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import { READ, STICKY, WRITE } from '@hopbine/common/rules/permission.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
-import { type Caller, READ, requireAccess, requireOwner, STICKY, WRITE } from './permission.ts'
+import { type Caller, requireAccess, requireOwner } from './permission.ts'
 
 export function requireReadableXattr(caller: Caller, row: EntryRow, name: string): void {
   const space = spaceOf(name)

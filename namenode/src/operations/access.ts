@@ -1,14 +1,8 @@
 /** access: whether the caller may read, write or execute what is at a path; answers its attributes if so. */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { access as method } from '@hopbine/common/protocol/metadata.ts'
-import {
-  callerOf,
-  EXECUTE,
-  READ,
-  requireAccess,
-  requireDirectoryAccess,
-  WRITE,
-} from '../namespace/permission.ts'
+import { EXECUTE, READ, WRITE } from '@hopbine/common/rules/permission.ts'
+import { callerOf, requireAccess, requireDirectoryAccess } from '../namespace/permission.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { statusOf } from '../namespace/status.ts'
 import { read } from './operation.ts'

@@ -5,9 +5,9 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { IDENTITY_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { chown as method } from '@hopbine/common/protocol/metadata.ts'
-import { KIND } from '@hopbine/common/protocol/types.ts'
+import { chownMode, chownProblem } from '@hopbine/common/rules/permission.ts'
 import { rowOf, saveAttributes } from '../namespace/attributes.ts'
-import { callerOf, requireOwner, SET_GID, SET_UID } from '../namespace/permission.ts'
+import { callerOf, requireOwner } from '../namespace/permission.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { statusOf } from '../namespace/status.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
@@ -26,7 +26,7 @@ export const chown = plainWrite(method, (tx, context, { path, owner, group }) =>
   requireRight(tx, context, row, owner, group)
   if (owner !== undefined) row.ownerId = tx.identities.intern(owner)
   if (group !== undefined) row.groupId = tx.identities.intern(group)
-  if (!caller.superuser && row.kind !== KIND.directory) row.mode &= ~(SET_UID | SET_GID)
+  row.mode = chownMode(caller.superuser, row.kind, row.mode)
   saveAttributes(tx, context, target, row, 'chown')
   return { status: statusOf(tx, target) }
 })
@@ -40,11 +40,12 @@ function requireRight(
 ): void {
   if (context.superuser) return
   requireOwner(callerOf(tx, context), row.ownerId, row.name)
-  if (owner !== undefined && tx.identities.find(owner) !== row.ownerId) {
+  // By names: a group that owns nothing yet has no number.
+  const problem = chownProblem(context, tx.identities.nameOf(row.ownerId), owner, group)
+  if (problem === 'gives-away') {
     throw new FsError('NOT_PERMITTED', 'only a superuser may give a file to another owner')
   }
-  // By name: a group that owns nothing yet has no number.
-  if (group !== undefined && !context.groups.includes(group)) {
+  if (problem === 'not-a-member') {
     throw new FsError('NOT_PERMITTED', `the caller is not a member of group ${group}`)
   }
 }

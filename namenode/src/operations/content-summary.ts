@@ -1,7 +1,8 @@
 /** contentSummary: exact totals of a directory, read from its own row whatever its size. */
 import { summary as method } from '@hopbine/common/protocol/metadata.ts'
+import { EXECUTE, READ } from '@hopbine/common/rules/permission.ts'
 import { weightOf } from '../namespace/entries.ts'
-import { callerOf, EXECUTE, READ, requireDirectoryAccess } from '../namespace/permission.ts'
+import { callerOf, requireDirectoryAccess } from '../namespace/permission.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { statusOf } from '../namespace/status.ts'
 import { NO_QUOTA } from '../store/directory-table.ts'

@@ -13,6 +13,7 @@ import {
 import { IF_EXISTS, create as method } from '@hopbine/common/protocol/metadata.ts'
 import type { RequestOf } from '@hopbine/common/protocol/method.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
 import { int, list, record, text } from '@hopbine/common/wire/codec.ts'
 import { addEntry, dropEntry, newRow } from '../namespace/entries.ts'
 import { beginLease, closeIfLast, requireTakeable } from '../namespace/lease.ts'
@@ -20,11 +21,9 @@ import { makeParents, missingParents } from '../namespace/parents.ts'
 import {
   type Caller,
   callerOf,
-  EXECUTE,
   requireAccess,
   requireDirectoryAccess,
   requireRemovable,
-  WRITE,
 } from '../namespace/permission.ts'
 import { requireRoom } from '../namespace/quota.ts'
 import { lookUp, type Place, resolvePlaceFollowing, type Target } from '../namespace/resolve.ts'

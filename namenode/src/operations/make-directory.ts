@@ -1,8 +1,9 @@
 /** What mkdir and mkdirs share: the last step. */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { type FileStatus, KIND } from '@hopbine/common/protocol/types.ts'
+import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
 import { addEntry, newRow } from '../namespace/entries.ts'
-import { type Caller, EXECUTE, requireDirectoryAccess, WRITE } from '../namespace/permission.ts'
+import { type Caller, requireDirectoryAccess } from '../namespace/permission.ts'
 import { requireRoom } from '../namespace/quota.ts'
 import type { Place } from '../namespace/resolve.ts'
 import { statusOfDirectory } from '../namespace/status.ts'

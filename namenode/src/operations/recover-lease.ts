@@ -1,9 +1,10 @@
 /** recoverLease: closes a file whose writer fell silent, at what it had committed. */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { recoverLease as method } from '@hopbine/common/protocol/metadata.ts'
+import { WRITE } from '@hopbine/common/rules/permission.ts'
 import { list, record, text } from '@hopbine/common/wire/codec.ts'
 import { closeFile } from '../namespace/lease.ts'
-import { callerOf, requireAccess, WRITE } from '../namespace/permission.ts'
+import { callerOf, requireAccess } from '../namespace/permission.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { write } from './operation.ts'
 

@@ -3,18 +3,11 @@
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { remove as method, REMOVE } from '@hopbine/common/protocol/metadata.ts'
+import { EXECUTE, READ, WRITE } from '@hopbine/common/rules/permission.ts'
 import { dropEntry, idOf, kindOf, weightOf } from '../namespace/entries.ts'
 import { closeIfLast } from '../namespace/lease.ts'
 import { keepOrphan } from '../namespace/orphans.ts'
-import {
-  type Caller,
-  callerOf,
-  EXECUTE,
-  READ,
-  requireDirectoryAccess,
-  requireRemovable,
-  WRITE,
-} from '../namespace/permission.ts'
+import { type Caller, callerOf, requireDirectoryAccess, requireRemovable } from '../namespace/permission.ts'
 import { lookUp, notFound, resolvePlace, type Target } from '../namespace/resolve.ts'
 import type { Tx } from '../store/tx.ts'
 import { plainWrite } from './operation.ts'

@@ -4,6 +4,7 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { rename as method, RENAME } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
 import {
   addWeight,
   countChild,
@@ -19,14 +20,7 @@ import {
 } from '../namespace/entries.ts'
 import { closeIfLast } from '../namespace/lease.ts'
 import { keepOrphan } from '../namespace/orphans.ts'
-import {
-  type Caller,
-  callerOf,
-  EXECUTE,
-  requireDirectoryAccess,
-  requireRemovable,
-  WRITE,
-} from '../namespace/permission.ts'
+import { type Caller, callerOf, requireDirectoryAccess, requireRemovable } from '../namespace/permission.ts'
 import { commonAncestor, requireRoom } from '../namespace/quota.ts'
 import { lookUp, notFound, type Place, resolvePlace, type Target } from '../namespace/resolve.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
