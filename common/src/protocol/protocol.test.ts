@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { CLUSTER_METHODS } from './cluster.ts'
+import { DIRECTORY_LEASE_METHODS, recall } from './directory-leases.ts'
 import { METADATA_METHODS } from './metadata.ts'
 import type { Method } from './method.ts'
 import { addPrincipal, hello, invalidation, PUSH } from './session.ts'
@@ -12,6 +13,7 @@ const METHODS: readonly Method<unknown, unknown>[] = [
   addPrincipal as Method<unknown, unknown>,
   ...METADATA_METHODS,
   ...CLUSTER_METHODS,
+  ...DIRECTORY_LEASE_METHODS,
 ]
 
 /** Every message that this version writes; see the sentence below before you change a line. */
@@ -68,10 +70,18 @@ const KNOWN: Record<string, string> = {
   beginRewrite: '415479e6607d',
   finishRewrite: '6dc0fa0fad17',
   sparseBlocks: '89d24b89c04a',
+  openQueue: 'b2cf94063c37',
+  acquireDirectory: '08d5c1f06660',
+  applyQueue: 'e65297f5fe0b',
+  closeQueue: '00763aa52eac',
+  attachQueue: 'c1f1a09cf61f',
+  releaseDirectory: 'e632bdbf6802',
+  writeInline: '501a56bbdb2a',
 }
 const KNOWN_RECORDS: Record<string, string> = {
   failure: '8adb5c5bd960',
   invalidation: 'ad62c73f51e5',
+  recall: '320d24f9e4c8',
 }
 
 const ADVICE =
@@ -90,7 +100,7 @@ t.test('no method changed silently', async t => {
 })
 
 t.test('no other record changed silently', async t => {
-  const records = { failure, invalidation }
+  const records = { failure, invalidation, recall }
   const found = Object.entries(records).map(([name, { shape }]) => [name, digest(shape)])
   t.same(Object.fromEntries(found), KNOWN_RECORDS, ADVICE)
 })

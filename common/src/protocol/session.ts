@@ -54,6 +54,8 @@ export const addPrincipal = method(
 export const PUSH = {
   /** Cached entries or attributes of an inode are out of date. Payload: `invalidation`. */
   invalidate: 1,
+  /** Others wait for leased directories. Payload: `recall`. */
+  recall: 2,
 } as const
 
 export const invalidation = record({ inodeId: int, parentId: int, name: text, what: u32 })
