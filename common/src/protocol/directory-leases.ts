@@ -82,7 +82,7 @@ export type QueuedOperation = ValueOf<typeof queuedOperation>
 /**
  * Applies operations `first`, `first + 1`, … of a queue. Those that were applied before are passed over; a
  * gap is INVALID_ARGUMENT; a queue that lost its leases gets LEASE_LOST. The first failure ends the batch: what
- * follows it is not applied, now or later.
+ * follows is not applied, now or later.
  */
 export const applyQueue = method(
   52,
