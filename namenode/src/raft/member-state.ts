@@ -17,6 +17,14 @@ export interface ConfirmedRead {
   readonly index: number
 }
 
+/** What leaves with a Ready. */
+export interface Output {
+  readonly messages: readonly Message[]
+  readonly promises: readonly Message[]
+  readonly reads: readonly ConfirmedRead[]
+  readonly droppedReads: readonly number[]
+}
+
 export interface MemberStateOptions {
   readonly id: MemberId
   readonly settings: Settings
@@ -120,22 +128,18 @@ export class MemberState {
     this.#droppedReads.push(token)
   }
 
-  takeOutput(): {
-    messages: readonly Message[]
-    promises: readonly Message[]
-    reads: readonly ConfirmedRead[]
-    droppedReads: readonly number[]
-  } {
+  /** What waits to leave; it is the caller's now. */
+  takeOutput(): Output {
     const output = {
       messages: this.#messages,
       promises: this.#promises,
       reads: this.#confirmedReads,
       droppedReads: this.#droppedReads,
     }
-    if (output.messages.length > 0) this.#messages = []
-    if (output.promises.length > 0) this.#promises = []
-    if (output.reads.length > 0) this.#confirmedReads = []
-    if (output.droppedReads.length > 0) this.#droppedReads = []
+    this.#messages = []
+    this.#promises = []
+    this.#confirmedReads = []
+    this.#droppedReads = []
     return output
   }
 
