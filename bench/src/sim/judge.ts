@@ -40,6 +40,8 @@ export class Judge {
   /** Where each content was applied. */
   readonly #places = new Map<number, number>()
   elections = 0
+  /** Called when a member begins to lead. */
+  onNewLeader: (member: SimulatedMember) => void = () => undefined
 
   get committedIndex(): number {
     return this.#committed.length - 1
@@ -147,6 +149,7 @@ export class Judge {
     if (member.core?.termAt(index) !== this.#committed[index]?.term) {
       throw new Violation('leader completeness', `leader ${member.id} of ${term} lacks entry ${index}`)
     }
+    this.onNewLeader(member)
   }
 
   #noteCommitted(member: SimulatedMember, committed: number): void {

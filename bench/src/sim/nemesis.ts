@@ -5,13 +5,14 @@
 import type { MemberId } from '@hopbine/namenode/raft/messages.ts'
 import type { Chance } from './chance.ts'
 import type { Group } from './group.ts'
-import type { SimulatedMember } from './simulated-member.ts'
+import type { SimulatedMember, Surroundings } from './simulated-member.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 const FAULTS = [
   'crash',
   'crash-all',
+  'coup',
   'pause',
   'isolate',
   'one-way',
@@ -36,17 +37,20 @@ export class Nemesis {
   readonly #kinds: readonly Fault[]
   readonly #meanWaitMs: number
   #isOver = false
+  /** Until then every new leader falls soon. */
+  #coupUntilMs = 0
   /** What an operator is on the way to. */
   #goal: { voters: readonly MemberId[]; learners: readonly MemberId[] } | undefined
   readonly counts: Partial<Record<Fault, number>> = {}
 
-  constructor(time: VirtualTime, chance: Chance, group: Group, network: SimulatedNetwork) {
+  constructor({ time, chance, network, judge }: Surroundings, group: Group) {
     this.#time = time
     this.#chance = chance
     this.#group = group
     this.#network = network
     this.#kinds = FAULTS.filter(() => chance.happens(0.5))
-    this.#meanWaitMs = chance.between(300, 3000)
+    this.#meanWaitMs = 50 * 60 ** chance.fraction()
+    judge.onNewLeader = member => this.#overthrow(member)
     this.#strikeLater()
     this.#operateLater()
   }
@@ -73,12 +77,15 @@ export class Nemesis {
     const { up, members, leader } = this.#group
     // Faults that meet leaders find more.
     const victim = this.#chance.happens(0.5) && leader !== undefined ? leader : this.#chance.oneOf(up)
-    const forMs = this.#chance.wait(1500)
+    const forMs = this.#duration()
     switch (kind) {
       case 'crash':
         return victim === undefined ? undefined : this.#crash(victim, forMs)
       case 'crash-all':
-        for (const member of up) this.#crash(member, this.#chance.between(0, 1000))
+        for (const member of up) this.#crash(member, this.#duration())
+        return
+      case 'coup':
+        this.#coupUntilMs = this.#time.nowMs + 10 * forMs
         return
       case 'pause':
         return victim?.pause(forMs)
@@ -109,6 +116,22 @@ export class Nemesis {
       case 'membership':
         return this.#changeGoal()
     }
+  }
+
+  /** Some 10 ms to some seconds: shorter than a sync and longer than an election. */
+  #duration(): number {
+    return 10 * 400 ** this.#chance.fraction()
+  }
+
+  /** Leaders that fall with their first entries half copied are what Raft's finer rules are about. */
+  #overthrow(member: SimulatedMember): void {
+    if (this.#isOver || this.#time.nowMs > this.#coupUntilMs) return
+    const forMs = this.#duration()
+    this.#time.after(this.#chance.wait(10), () => {
+      if (this.#isOver || member.core === undefined) return
+      if (this.#chance.happens(0.5)) this.#crash(member, forMs)
+      else this.#partition(this.#group.members, other => (other === member ? 1 : 0), forMs)
+    })
   }
 
   #crash(member: SimulatedMember, forMs: number): void {

@@ -28,7 +28,8 @@ export interface Settings {
   /**
    * 0: every read is confirmed by a round of heartbeats. Else the leader also serves reads for so many
    * milliseconds after the start of its last confirmed round, on the clock that the driver passes in
-   * (thesis 6.4.1). Must be less than `electionTicks` take on the fastest clock of the group.
+   * (thesis 6.4.1). Must be less, on the slowest clock of the group, than `electionTicks - 1` ticks on the
+   * fastest: the first tick after a heartbeat may come at once.
    */
   readonly leaseMs: number
 }
