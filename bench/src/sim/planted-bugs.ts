@@ -149,9 +149,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'read-joins-running-round',
     sentence: 'a read is confirmed by heartbeats that left before it came',
     file: `${CORE}/reads.ts`,
-    text: 'if (this.#waiting.length === 0 || !this.#isCurrent) return false',
-    instead:
-      'if (this.#rounds.length > 0) { this.#rounds.push({ ...(this.#rounds.shift() as Round), reads: this.#waiting }); this.#waiting = [] }\n    if (this.#waiting.length === 0 || !this.#isCurrent) return false',
+    text: 'const reads = this.#isCurrent ? this.#waiting.splice(0) : []',
+    instead: 'const reads = this.#waiting',
   },
   {
     name: 'lease-by-ticks',

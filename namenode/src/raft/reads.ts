@@ -28,8 +28,8 @@ interface Round {
 
 export class Reads {
   readonly #state: MemberState
-  #waiting: WaitingRead[] = []
-  #rounds: Round[] = []
+  readonly #waiting: WaitingRead[] = []
+  readonly #rounds: Round[] = []
   #count = 0
   #lastRound = 0
   #leaseEndMs = Number.NEGATIVE_INFINITY
@@ -65,8 +65,7 @@ export class Reads {
 
   /** Begins a round; the caller sends its heartbeats. */
   begin(): void {
-    const reads = this.#isCurrent ? this.#waiting : []
-    if (reads.length > 0) this.#waiting = []
+    const reads = this.#isCurrent ? this.#waiting.splice(0) : []
     this.#lastRound += 1
     const { log, nowMs } = this.#state
     this.#rounds.push({ number: this.#lastRound, startedMs: nowMs, index: log.committed, reads })
