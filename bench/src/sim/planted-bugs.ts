@@ -149,8 +149,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'read-joins-running-round',
     sentence: 'a read is confirmed by heartbeats that left before it came',
     file: `${CORE}/reads.ts`,
-    text: 'const reads = this.#isCurrent ? this.#waiting.splice(0) : []',
-    instead: 'const reads = this.#waiting',
+    text: 'this.#waiting.push({ token, origin })',
+    instead:
+      ';((this.#rounds.at(-1)?.reads as WaitingRead[] | undefined) ?? this.#waiting).push({ token, origin })',
   },
   {
     name: 'lease-by-ticks',
