@@ -5,6 +5,7 @@
 import type { MemberId } from '@hopbine/namenode/raft/messages.ts'
 import type { Chance } from './chance.ts'
 import type { Group } from './group.ts'
+import type { Judge } from './judge.ts'
 import type { SimulatedMember, Surroundings } from './simulated-member.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -34,6 +35,7 @@ export class Nemesis {
   readonly #chance: Chance
   readonly #group: Group
   readonly #network: SimulatedNetwork
+  readonly #judge: Judge
   readonly #kinds: readonly Fault[]
   readonly #meanWaitMs: number
   #isOver = false
@@ -48,6 +50,7 @@ export class Nemesis {
     this.#chance = chance
     this.#group = group
     this.#network = network
+    this.#judge = judge
     this.#kinds = FAULTS.filter(() => chance.happens(0.5))
     this.#meanWaitMs = 50 * 60 ** chance.fraction()
     judge.onNewLeader = member => this.#overthrow(member)
@@ -185,8 +188,10 @@ export class Nemesis {
     const configuration = leader?.core?.configuration
     if (victim === undefined || configuration === undefined || this.#goal !== undefined) return
     const { voters, outgoing, learners } = configuration
+    // A deposed leader may not know of a change.
+    const isCurrent = leader?.core?.committed === this.#judge.committedIndex && !leader.core.isChanging
     const isWhole = [...voters, ...outgoing].every(id => this.#group.memberOf(id) !== undefined)
-    if (!isWhole || outgoing.length > 0 || voters.length < 3) return
+    if (!isCurrent || !isWhole || outgoing.length > 0 || voters.length < 3) return
     this.#group.wipe(victim)
     const fresh = this.#group.addEmpty().id
     this.#goal = {
@@ -214,11 +219,12 @@ export class Nemesis {
   }
 
   #operate(): void {
-    const configuration = this.#group.leader?.core?.configuration
+    const { leader } = this.#group
+    const configuration = leader?.core?.configuration
     if (this.#goal === undefined || configuration === undefined) return
     const { voters, learners } = this.#goal
     const isReached =
-      configuration.outgoing.length === 0 &&
+      leader?.core?.isChanging === false &&
       configuration.voters.length === voters.length &&
       voters.every(id => configuration.voters.includes(id))
     if (isReached) this.#goal = undefined

@@ -178,7 +178,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'lease-forgotten-at-restart',
     sentence: 'a restarted member votes at once, although it answered a leader that holds a lease',
-    file: `${CORE}/raft-core.ts`,
+    file: `${CORE}/patience.ts`,
     text: 'settings.leaseMs > 0 ? settings.electionTicks : 0',
     instead: '0',
   },

@@ -54,6 +54,8 @@ export class SimulatedMember {
   #held: Array<() => void> = []
   /** States that came with snapshots not yet installed. */
   #received: { readonly index: number; readonly state: MachineState } | undefined
+  /** The disk does not hold yet the snapshot that `state` came from. */
+  #isInstalling = false
   /** Counts its lives, so that what an earlier one planned is not done. */
   #life = 0
   /** The disk was lost: it never comes back under this id. */
@@ -117,7 +119,8 @@ export class SimulatedMember {
     const { state } = this
     this.disk.crash()
     const { durable } = this.disk
-    const isFlushed = this.#world.chance.happens(0.5) && state.appliedIndex >= durable.base.index
+    const isFlushed = this.#world.chance.happens(0.5) && !this.#isInstalling
+    this.#isInstalling = false
     if (isFlushed && state.appliedIndex > durable.state.appliedIndex) {
       durable.state = state
       this.disk.cached.state = state
@@ -200,6 +203,7 @@ export class SimulatedMember {
       if (received?.index !== snapshot.index) throw new Violation('snapshot', 'installed before it came')
       this.disk.write({ kind: 'snapshot', facts: snapshot, state: received.state })
       this.state = received.state
+      this.#isInstalling = true
       this.calls.drop()
       this.#world.judge.noteInstalled(this)
     }
@@ -222,6 +226,7 @@ export class SimulatedMember {
 
   #saved(batch: readonly Ready[]): void {
     for (const ready of batch) {
+      if (ready.snapshot !== undefined) this.#isInstalling = false
       for (const message of ready.promises) this.#send(message)
       this.#core?.advance(ready)
     }

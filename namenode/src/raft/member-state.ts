@@ -4,7 +4,6 @@
  * changes roles.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
-import { isVoter } from './configuration.ts'
 import type { Membership } from './membership.ts'
 import { type Entry, type HardState, type MemberId, type Message, NOBODY, type Unsigned } from './messages.ts'
 import type { RaftLog } from './raft-log.ts'
@@ -74,10 +73,6 @@ export class MemberState {
 
   get hardState(): HardState {
     return { term: this.#term, vote: this.#vote, commit: this.log.appliable }
-  }
-
-  get isVoter(): boolean {
-    return isVoter(this.membership.inForce, this.id)
   }
 
   get hasOutput(): boolean {

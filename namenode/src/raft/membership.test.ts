@@ -107,6 +107,35 @@ t.test('a leader that is removed leads to the end of the change, then steps down
   t.equal(leader.core.role, 'follower', 'and never stands again')
 })
 
+t.test(
+  'a leader whose removal is stored by itself alone stands again after a crash (thesis 4.2.2)',
+  async t => {
+    const joint = makeConfiguration([2, 3], [], [1])
+    const entries = [
+      { ...commandEntry(1, 1), kind: 'configuration', configuration: joint } as const,
+      { ...commandEntry(2, 1), kind: 'configuration', configuration: makeConfiguration([2, 3]) } as const,
+    ]
+    const group = new TestGroup([1, 2, 3])
+    for (const [id, count] of [
+      [1, 2],
+      [2, 1],
+      [3, 1],
+    ] as const) {
+      const member = new TestMember({ id, voters: [1] })
+      group.members.set(id, member)
+      const append = { type: 'append', from: 9, to: id, term: 1, prevIndex: 0, prevTerm: 0 } as const
+      member.step({ ...append, entries: entries.slice(0, count), commit: 1 })
+      member.sent = []
+    }
+    for (const id of [2, 3]) group.tick(15, [id])
+    t.notOk(group.leader, 'the others need its vote, and its log outdoes theirs')
+    group.tick(12, [1])
+    t.equal(group.of(2).core.leader, 1, 'so it stands itself')
+    for (const id of [2, 3]) t.same(group.of(id).core.configuration, makeConfiguration([2, 3]))
+    t.equal(group.of(1).core.role, 'follower', 'and steps down when its removal is committed')
+  },
+)
+
 t.test('a snapshot is described with the configuration of its entry', async t => {
   const group = new TestGroup([1, 2, 3])
   const leader = group.elect(1)

@@ -11,7 +11,7 @@
  * back when its entry is.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
-import { type Configuration, isJoint, makeConfiguration, sameMembers } from './configuration.ts'
+import { type Configuration, isJoint, isVoter, makeConfiguration, sameMembers } from './configuration.ts'
 import type { Entry, MemberId } from './messages.ts'
 
 export interface PlacedConfiguration {
@@ -51,6 +51,19 @@ export class Membership {
   /** True while no change is under way, so that another may begin. */
   isSettled(committed: number): boolean {
     return this.inForceIndex <= committed && !isJoint(this.inForce)
+  }
+
+  /**
+   * True for voters of the configuration in force, and of those before it down to the last committed one: a
+   * member whose removal is not committed may hold the only log that the others' votes depend on, so it still
+   * stands for election (thesis 4.2.2).
+   */
+  mayStand(id: MemberId, committed: number): boolean {
+    const first = Math.max(
+      0,
+      this.#history.findLastIndex(({ index }) => index <= committed),
+    )
+    return this.#history.slice(first).some(({ configuration }) => isVoter(configuration, id))
   }
 
   /** Takes note of an entry that the log got. */

@@ -28,6 +28,7 @@ import {
   type VoteRequest,
   type VoteResponse,
 } from './messages.ts'
+import { Patience } from './patience.ts'
 import { type EntryReader, RaftLog, type StoredLog } from './raft-log.ts'
 import type { Ready } from './ready.ts'
 import { checkSettings, type Settings } from './settings.ts'
@@ -51,15 +52,9 @@ export interface RaftOptions {
 
 export class RaftCore {
   readonly #state: MemberState
-  readonly #random: () => number
+  readonly #patience: Patience
   #candidacy: Candidacy | undefined
   #leadership: Leadership | undefined
-  /** Ticks since a leader was heard, or an election began. */
-  #ticksOfSilence = 0
-  /** How many of them make this member stand; drawn anew for each wait. */
-  #patienceTicks = 0
-  /** Ticks since the start for which it counts as one that heard a leader. */
-  #guardTicks: number
   #snapshot: SnapshotFacts | undefined
   #given: HardState
   #saved: HardState
@@ -74,13 +69,11 @@ export class RaftCore {
     const tracer = trace === undefined ? undefined : new Tracer(trace, () => this.#facts())
     const { term, vote } = hardState
     this.#state = new MemberState({ id, settings, log, membership, tracer, term, vote })
-    this.#random = random
+    this.#patience = new Patience(settings, random)
     this.#given = this.#state.hardState
     this.#saved = this.#given
     // What was applied before is applied again or skipped by the driver.
     this.#givenCommitted = 0
-    this.#guardTicks = settings.leaseMs > 0 ? settings.electionTicks : 0
-    this.#startWaiting()
     if (term === 0 && log.lastIndex > 0) tracer?.bootstrap(membership.inForce)
     else tracer?.event('InitState')
   }
@@ -112,6 +105,12 @@ export class RaftCore {
     return this.#state.membership.inForce
   }
 
+  /** True while a change of membership is not committed to its end. */
+  get isChanging(): boolean {
+    const { membership, log } = this.#state
+    return !membership.isSettled(log.committed)
+  }
+
   termAt(index: number): number | undefined {
     return this.#state.log.termAt(index)
   }
@@ -128,15 +127,13 @@ export class RaftCore {
       if (!this.#leadership.tick()) this.#becomeFollower(this.term, NOBODY)
       return
     }
-    this.#ticksOfSilence += 1
-    this.#guardTicks = Math.max(0, this.#guardTicks - 1)
-    if (this.#ticksOfSilence >= this.#patienceTicks && this.#state.settings.priority > 0) this.campaign()
+    if (this.#patience.tick()) this.campaign()
   }
 
   /** Stands for election now, first by a pre-vote. No use while a leader is heard, or if it is no voter. */
   campaign(): void {
     const isFree = this.#mayStand && !this.#hearsLeader
-    this.#startWaiting()
+    this.#patience.restart()
     if (isFree) this.#stand(true, false)
   }
 
@@ -245,9 +242,11 @@ export class RaftCore {
     this.#count(id, true)
   }
 
-  /** A voter that holds everything it was told of, and no snapshot half installed. */
+  /** A voter, perhaps only still, with no snapshot half installed. */
   get #mayStand(): boolean {
-    return this.#leadership === undefined && this.#state.isVoter && this.#snapshot === undefined
+    const { membership, id, log } = this.#state
+    const isFree = this.#leadership === undefined && this.#snapshot === undefined
+    return isFree && membership.mayStand(id, log.committed)
   }
 
   #stepVoteRequest(request: VoteRequest): void {
@@ -260,7 +259,7 @@ export class RaftCore {
     if (pre) return this.#state.send({ type: 'vote-response', to, pre, granted }, granted ? term : this.term)
     if (granted) {
       this.#state.voteFor(to)
-      this.#startWaiting()
+      this.#patience.restart()
     }
     this.#state.promise({ type: 'vote-response', to, pre, granted })
   }
@@ -321,7 +320,7 @@ export class RaftCore {
     assert(this.#leadership === undefined, 'a term has one leader')
     if (this.#candidacy !== undefined || this.leader === NOBODY) this.#becomeFollower(this.term, from)
     assert(this.leader === from, 'a term has one leader')
-    this.#ticksOfSilence = 0
+    this.#patience.noteHeard()
   }
 
   /**
@@ -329,8 +328,8 @@ export class RaftCore {
    * has just started counts as one that heard a leader: before the crash it may have answered one.
    */
   get #hearsLeader(): boolean {
-    if (this.#leadership !== undefined || this.#guardTicks > 0) return true
-    return this.leader !== NOBODY && this.#ticksOfSilence < this.#state.settings.electionTicks
+    if (this.#leadership !== undefined || this.#patience.isGuarded) return true
+    return this.leader !== NOBODY && this.#patience.isFresh
   }
 
   #becomeFollower(term: number, leader: MemberId): void {
@@ -339,7 +338,7 @@ export class RaftCore {
     this.#candidacy = undefined
     if (term > this.term) this.#state.enterTerm(term)
     this.#state.leader = leader
-    this.#startWaiting()
+    this.#patience.restart()
     this.#state.tracer?.event('BecomeFollower')
   }
 
@@ -352,7 +351,7 @@ export class RaftCore {
       state.voteFor(state.id)
     }
     this.#candidacy = new Candidacy(state, isPre)
-    this.#startWaiting()
+    this.#patience.restart()
     if (!isPre) state.tracer?.event('BecomeCandidate')
     if (!isPre) state.tracer?.ownVote('Send')
     this.#candidacy.ask(isTransfer)
@@ -368,13 +367,6 @@ export class RaftCore {
 
   #leaveIfRemoved(): void {
     if (this.#leadership?.isRemoved === true) this.#becomeFollower(this.term, NOBODY)
-  }
-
-  /** Every wait is of another length, so that rivals rarely meet twice (paper 5.2). */
-  #startWaiting(): void {
-    const { electionTicks, priority } = this.#state.settings
-    this.#ticksOfSilence = 0
-    this.#patienceTicks = Math.floor(electionTicks * (1 / priority + this.#random()))
   }
 
   #facts(): TraceFacts {
