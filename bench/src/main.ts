@@ -11,6 +11,7 @@ import { describeMachine } from './machine/calibration.ts'
 import { type OptionRow, optionLines, parseOptions, type Values } from './options.ts'
 import { combineRuns, type Metrics } from './report/metrics.ts'
 import { type Report, tableLines } from './report/report.ts'
+import { runSim } from './sim/command.ts'
 import { WORKLOADS } from './workloads/table.ts'
 import type { Bench, Workload } from './workloads/workload.ts'
 
@@ -29,6 +30,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
   try {
     const [name, ...rest] = args
     if (name === undefined || name.startsWith('-')) return await printOverview()
+    if (name === 'sim') return await runSim(rest)
     const workload = await find(name)
     if (rest.includes('--help')) return printHelp(workload)
     const values = parseOptions([...workload.options, ...COMMON_OPTIONS], rest)
@@ -138,6 +140,7 @@ async function printOverview(): Promise<number> {
     const { workload } = await load()
     lines.push(`  ${workload.name.padEnd(12)}${workload.sentence}`)
   }
+  lines.push(`  ${'sim'.padEnd(12)}Raft groups on simulated machines with faults; needs no servers.`)
   process.stdout.write(`${[...lines, '', 'hopbine bench WORKLOAD --help says more.'].join('\n')}\n`)
   return 0
 }

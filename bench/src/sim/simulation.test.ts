@@ -1,0 +1,49 @@
+// test-timeout-seconds: 600
+import t from 'tap'
+import { runPlanted, runSeeds } from './command.ts'
+import { PLANTED_BUGS } from './planted-bugs.ts'
+import { simulate } from './simulation.ts'
+
+/** Seeds of the bounded run; the soak runs more. */
+const SEEDS = 300
+/** Planted bugs that need more seeds than a test of every change may take; `bench sim --planted` finds them. */
+const RARE: ReadonlySet<string> = new Set([])
+const PLANTED_SEEDS = 400
+
+t.test(`${SEEDS} seeds break no rule, and every group comes right afterwards`, async t => {
+  const told: string[] = []
+  const seed = 1 + Math.floor(Math.random() * 1_000_000)
+  t.comment(`seeds from ${seed} on`)
+  const report = runSeeds({ seed, seeds: SEEDS, seconds: 30, calls: 5, trace: undefined }, text =>
+    told.push(text),
+  )
+  t.comment(JSON.stringify(report))
+  t.same(told, [])
+  t.ok(report.elections > SEEDS && report.answered > 10 * SEEDS, 'something happened')
+})
+
+/** Each found something once; the sentence says what. */
+const REGRESSIONS = [
+  { seed: 13, calls: 5, sentence: 'a Ready that was given out shares no list with the next' },
+  { seed: 194, calls: 5, sentence: 'a read does not join a round that was begun before it' },
+  { seed: 178, calls: 20, sentence: 'a member whose removal is not committed still stands' },
+  { seed: 410, calls: 20, sentence: 'the same in a larger group' },
+]
+
+for (const { seed, calls, sentence } of REGRESSIONS) {
+  t.test(`seed ${seed}: ${sentence}`, async t => {
+    t.equal(simulate({ seed, seconds: 60, callsPerSecond: calls }).violation, undefined)
+  })
+}
+
+t.test('the same seed gives the same run', async t => {
+  const run = () => simulate({ seed: 7, seconds: 20, callsPerSecond: 5 })
+  t.same(run(), run())
+})
+
+for (const { name, sentence } of PLANTED_BUGS.filter(({ name }) => !RARE.has(name))) {
+  t.test(`finds ${name}: ${sentence}`, async t => {
+    const { seed, rule } = await runPlanted(name, PLANTED_SEEDS, 60)
+    t.ok(seed !== undefined, `found by seed ${seed}: ${rule}`)
+  })
+}
