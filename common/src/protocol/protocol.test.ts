@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import { CACHE_INTEREST_METHODS, invalidations } from './cache-interest.ts'
 import { CLUSTER_METHODS } from './cluster.ts'
 import { DIRECTORY_LEASE_METHODS, recall } from './directory-leases.ts'
 import { METADATA_METHODS } from './metadata.ts'
 import type { Method } from './method.ts'
-import { addPrincipal, hello, invalidation, PUSH } from './session.ts'
+import { addPrincipal, hello, PUSH } from './session.ts'
 import { failure } from './types.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
@@ -14,6 +15,7 @@ const METHODS: readonly Method<unknown, unknown>[] = [
   ...METADATA_METHODS,
   ...CLUSTER_METHODS,
   ...DIRECTORY_LEASE_METHODS,
+  ...CACHE_INTEREST_METHODS,
 ]
 
 /** Every message that this version writes; see the sentence below before you change a line. */
@@ -79,8 +81,10 @@ const KNOWN: Record<string, string> = {
   writeInline: '501a56bbdb2a',
 }
 const KNOWN_RECORDS: Record<string, string> = {
+  declareCaching: '20f761895d58',
+  acknowledgeInvalidations: '06f9ba04697a',
   failure: '8adb5c5bd960',
-  invalidation: 'ad62c73f51e5',
+  invalidations: '39c4fc05d9bd',
   recall: '320d24f9e4c8',
 }
 
@@ -100,7 +104,7 @@ t.test('no method changed silently', async t => {
 })
 
 t.test('no other record changed silently', async t => {
-  const records = { failure, invalidation, recall }
+  const records = { failure, invalidations, recall }
   const found = Object.entries(records).map(([name, { shape }]) => [name, digest(shape)])
   t.same(Object.fromEntries(found), KNOWN_RECORDS, ADVICE)
 })

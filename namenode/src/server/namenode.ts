@@ -18,10 +18,12 @@ import { Replica } from '../replica/replica.ts'
 import { openDatabase } from '../store/database.ts'
 import { Tx } from '../store/tx.ts'
 import { Backups } from './backups.ts'
+import { CachingMark } from './caching-mark.ts'
 import { ChangeWaiters } from './change-waiters.ts'
 import { waitForSpace } from './disk-space.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { Interests } from './interests.ts'
 import { Metrics } from './metrics.ts'
 import type { Parts } from './parts.ts'
 import { Rewrites } from './rewrites.ts'
@@ -120,6 +122,7 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
     async stop() {
       parts.housekeeping.stop()
       parts.rewrites.stop()
+      parts.interests.stop()
       await server.close()
       await parts.metrics.stop()
       await replica.stop()
@@ -172,6 +175,10 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
   )
   const rewrites = new Rewrites(host, state, datanodes)
   metrics.gauge('rewrites_pending', 'Files that wait to be rewritten.', () => rewrites.pending)
+  const interests = new Interests(host, state, new CachingMark(folder))
+  metrics.gauge('caching_sessions', 'Sessions whose caches are kept true.', () => interests.count)
+  metrics.gauge('invalidations', 'Changes that sessions with caches were told of.', () => interests.pushes)
+  metrics.gauge('invalidation_waits', 'Answers that waited for caches.', () => interests.waits)
   const holdSeconds = config.backupHoldSeconds ?? DAY_SECONDS
   return {
     host,
@@ -192,6 +199,7 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
       reserveBytes: config.reserveBytes ?? RESERVE_BYTES,
     }),
     waiters: new ChangeWaiters(host.timers),
+    interests,
     backups: new Backups(join(folder, 'backups'), checkpointer, host.timers),
     token: readToken(config.tokenFile),
     droppableSince: () => host.clock.wall().seconds - holdSeconds,

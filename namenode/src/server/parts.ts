@@ -7,6 +7,7 @@ import type { Replica } from '../replica/replica.ts'
 import type { Backups } from './backups.ts'
 import type { ChangeWaiters } from './change-waiters.ts'
 import type { Housekeeping } from './housekeeping.ts'
+import type { Interests } from './interests.ts'
 import type { Metrics } from './metrics.ts'
 import type { Rewrites } from './rewrites.ts'
 import type { Writers } from './writers.ts'
@@ -22,6 +23,7 @@ export interface Parts {
   readonly rewrites: Rewrites
   readonly waiters: ChangeWaiters
   readonly backups: Backups
+  readonly interests: Interests
   readonly metrics: Metrics
   readonly token: string
   /** Tombstones set at or before this second may be dropped. */

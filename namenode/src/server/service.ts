@@ -68,6 +68,7 @@ export class Service implements RpcService {
 
   closed(connection: ServerConnection): void {
     this.#toFlush.delete(connection)
+    this.#parts.interests.closed(connection)
   }
 
   report(event: string, fields: Record<string, unknown>): void {
@@ -78,6 +79,7 @@ export class Service implements RpcService {
   applied(): void {
     for (const connection of this.#toFlush) connection.flush()
     this.#toFlush.clear()
+    this.#parts.interests.applied()
     if (this.#parts.waiters.count > 0) this.#parts.waiters.applied(this.index())
   }
 
@@ -89,10 +91,15 @@ export class Service implements RpcService {
   ): void {
     const context = this.#queryContext.of(header.principal)
     const { method } = operation
-    const { state } = this.#parts.replica
+    const { interests, replica } = this.#parts
+    const { state } = replica
     const request = method.request.decode(payload)
+    const caching = interests.sessionOf(connection)
+    if (caching !== undefined) interests.noteRequest(caching, method, request)
     if (operation.respond === undefined) {
-      connection.respond(header, method.response, operation.query(state, request, context))
+      const answer = operation.query(state, request, context)
+      if (caching !== undefined) interests.noteAnswer(caching, request, answer)
+      connection.respond(header, method.response, answer)
     } else {
       connection.respondWith(header, writer => operation.respond?.(state, request, context, writer))
     }
@@ -105,26 +112,35 @@ export class Service implements RpcService {
     header: RequestHeader,
     payload: Reader,
   ): void {
-    const { housekeeping, host, replica, writers, metrics } = this.#parts
+    const { housekeeping, host, replica, writers, metrics, interests } = this.#parts
     if (header.sequence <= 0) throw new FsError('INVALID_ARGUMENT', 'a write needs its number in the session')
-    const { principal, sequence, behind } = header
+    const { id, principal, sequence, behind } = header
+    const reference = { id, method: header.method }
     const { clientId } = connection
     writers.spoke(clientId)
     // A retry gets its first answer, whatever would be refused by now.
     const known = replica.state.sessions.recorded(clientId, sequence)
-    if (known !== undefined) return connection.respondEncoded(header, known.payload, known.failed)
+    if (known !== undefined) {
+      interests.settleAgain(isLate => {
+        connection.respondEncoded(reference, known.payload, known.failed)
+        if (isLate) connection.flush()
+      })
+      return
+    }
     housekeeping.requireSpace(operation)
     const request = operation.method.request.decode(payload)
     const body = operation.prepare(request, this.#prepareContext.of(principal))
     const { seconds, nanos } = host.clock.wall()
     const { user, groups, superuser } = principal
     const envelope = { user, groups, superuser, clientId, sequence, behind, seconds, nanos }
-    const reference = { id: header.id, method: header.method }
     replica.propose(
       { operation, envelope, body },
       ({ failed, payload: answer }) => {
-        connection.respondEncoded(reference, answer, failed)
-        this.#toFlush.add(connection)
+        interests.settle(clientId, isLate => {
+          connection.respondEncoded(reference, answer, failed)
+          if (isLate) connection.flush()
+          else this.#toFlush.add(connection)
+        })
         metrics.count(operation.method.name)
       },
       error => {

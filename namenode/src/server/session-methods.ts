@@ -2,6 +2,11 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { CHANGES_PAGE_MAX } from '@hopbine/common/base/limits.ts'
 import {
+  acknowledgeInvalidations,
+  CACHE_MS,
+  declareCaching,
+} from '@hopbine/common/protocol/cache-interest.ts'
+import {
   adminCapability,
   backupBegin,
   backupEnd,
@@ -46,6 +51,14 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
       parts.datanodes.heard(nodeId, seen, badBlocks)
       return {
         tombstones: tombstonesFor(parts, nodeId),
+    row(declareCaching, false, ({ caching }, connection) => {
+      parts.interests.declare(connection, caching)
+      return { cacheMs: CACHE_MS }
+    }),
+    row(acknowledgeInvalidations, false, ({ numbers }, connection) => {
+      parts.interests.acknowledge(connection, numbers)
+      return {}
+    }),
         capabilityEpoch: parts.replica.state.meta.capabilityEpoch,
         rewrites: parts.rewrites.heard(nodeId, rewriting),
       }

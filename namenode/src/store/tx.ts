@@ -34,6 +34,13 @@ export interface CommandContext {
 
 export class Tx {
   readonly meta: MetaRow
+/** Soft state that follows what commands do. */
+export interface ChangeWatcher {
+  changed(change: Change, context: CommandContext): void
+  /** Attributes of an inode changed that no change names. */
+  touched?(inodeId: number, context: CommandContext): void
+}
+
   readonly identities: Identities
   readonly entries: EntryTable
   readonly xattrs: XattrTable
@@ -50,7 +57,7 @@ export class Tx {
   readonly feed: ChangeFeed
   readonly db: Db
   /** Told of each change when a command makes it; for soft state only, which changes nothing here. */
-  onChanged: ((change: Change) => void) | undefined
+  readonly watchers = new Set<ChangeWatcher>()
 
   constructor(db: Db, keep: ChangeKeep) {
     this.db = db
@@ -76,7 +83,12 @@ export class Tx {
   /** Tells the change feed what the current command did. */
   changed(context: CommandContext, change: Change): void {
     this.feed.add(context.index, context.seconds, context.nanos, context.user, change)
-    this.onChanged?.(change)
+    for (const watcher of this.watchers) watcher.changed(change, context)
+  }
+
+  /** Tells watchers that attributes of an inode changed beside what the command says of itself. */
+  touched(context: CommandContext, inodeId: number): void {
+    for (const watcher of this.watchers) watcher.touched?.(inodeId, context)
   }
 
   begin(): void {
