@@ -4,16 +4,20 @@
  * instead of the root.
  */
 import { bytes, flag, int, list, nothing, optional, record, text, u8, u16, u32 } from '../wire/codec.ts'
+import { ACL_METHODS } from './acl.ts'
 import { type Method, method } from './method.ts'
 import { changeEvent, contentSummary, extent, fileStatus, locatedBlock } from './types.ts'
 
 const statusAnswer = record({ status: fileStatus })
 const optionalTime = optional(record({ seconds: int, nanos: u32 }))
 
+/** Bits that a new inode does not get, but where its directory has a default ACL. Absent: none. */
+const umask = optional(u16)
+const newDirectory = record({ path: text, mode: u16, umask })
 /** Makes one directory; its parent must exist. */
-export const mkdir = method(10, 'mkdir', 'write', 1, record({ path: text, mode: u16 }), statusAnswer)
+export const mkdir = method(10, 'mkdir', 'write', 1, newDirectory, statusAnswer)
 /** Makes a directory and every missing one above it; fine if it exists already. */
-export const mkdirs = method(11, 'mkdirs', 'write', 1, record({ path: text, mode: u16 }), statusAnswer)
+export const mkdirs = method(11, 'mkdirs', 'write', 1, newDirectory, statusAnswer)
 
 /** What `create` does when the name is taken. */
 export const IF_EXISTS = { fail: 0, overwrite: 1 } as const
@@ -35,6 +39,7 @@ export const create = method(
     replication: u8,
     blockSize: int,
     inline: optional(bytes),
+    umask,
   }),
   statusAnswer,
 )
@@ -236,7 +241,7 @@ export const mknod = method(
   'mknod',
   'write',
   1,
-  record({ path: text, kind: u8, mode: u16, device: text }),
+  record({ path: text, kind: u8, mode: u16, device: text, umask }),
   statusAnswer,
 )
 /**
@@ -282,13 +287,14 @@ export const getXattr = method(
   record({ path: text, name: text }),
   record({ value: bytes }),
 )
+/** `flags` are those of `FileStatus`: ACLs are attributes of other names to the kernel. */
 export const listXattrs = method(
   43,
   'listXattrs',
   'read',
   1,
   record({ path: text }),
-  record({ names: list(text) }),
+  record({ names: list(text), flags: u16 }),
 )
 export const removeXattr = method(44, 'removeXattr', 'write', 1, record({ path: text, name: text }), nothing)
 /** What a session that is known to be dead holds is given up at once. Superusers only. */
@@ -330,4 +336,5 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   listXattrs,
   removeXattr,
   endSession,
+  ...ACL_METHODS,
 ]

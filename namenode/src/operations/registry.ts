@@ -14,6 +14,7 @@ import { create } from './create.ts'
 import { endSession } from './end-session.ts'
 import { finishRewrite } from './finish-rewrite.ts'
 import { fsck } from './fsck.ts'
+import { getAcl } from './get-acl.ts'
 import { getXattr } from './get-xattr.ts'
 import { closeSession, dropOrphans, expireSessions, noop, reclaim } from './internal.ts'
 import { link } from './link.ts'
@@ -34,6 +35,7 @@ import { releaseOrphans } from './release-orphans.ts'
 import { remove } from './remove.ts'
 import { removeXattr } from './remove-xattr.ts'
 import { rename } from './rename.ts'
+import { setAcl } from './set-acl.ts'
 import { setQuota } from './set-quota.ts'
 import { setReplication } from './set-replication.ts'
 import { setXattr } from './set-xattr.ts'
@@ -64,6 +66,7 @@ const WRITES: readonly WriteOperation[] = [
   punch,
   setXattr,
   removeXattr,
+  setAcl,
   endSession,
   chmod,
   chown,
@@ -87,6 +90,7 @@ const READS: readonly ReadOperation[] = [
   access,
   getXattr,
   listXattrs,
+  getAcl,
   statfs,
   list,
   readlink,

@@ -14,6 +14,7 @@ const TABLES = {
   entry: 'SELECT * FROM entry ORDER BY parent_id, name',
   directory: 'SELECT * FROM directory ORDER BY id',
   xattr: 'SELECT * FROM xattr ORDER BY inode_id, name',
+  acl: 'SELECT * FROM acl ORDER BY inode_id, scope, tag, identity_id',
   inline_data: 'SELECT * FROM inline_data ORDER BY inode_id',
   block: 'SELECT * FROM block ORDER BY id',
   extent: 'SELECT * FROM extent ORDER BY inode_id, offset',

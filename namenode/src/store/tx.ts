@@ -10,6 +10,7 @@ import { Identities } from './identities.ts'
 import { ListingCache } from './listing-cache.ts'
 import { ParentPaths } from './parent-paths.ts'
 import { Sessions } from './sessions.ts'
+import { AclTable } from './tables/acl-table.ts'
 import { BlockTable, ExtentTable, InlineTable, TombstoneTable } from './tables/content-table.ts'
 import { DatanodeTable } from './tables/datanode-table.ts'
 import { DirectoryRows } from './tables/directory-rows.ts'
@@ -44,6 +45,7 @@ export interface ChangeWatcher {
   readonly identities: Identities
   readonly entries: EntryTable
   readonly xattrs: XattrTable
+  readonly acls: AclTable
   readonly directoryRows: DirectoryRows
   readonly directories: DirectoryTable
   readonly listings = new ListingCache(LISTING_BYTES)
@@ -71,6 +73,7 @@ export interface ChangeWatcher {
       if (parentId !== 0) directories.entriesChanged(directories.slotOf(parentId))
     })
     this.xattrs = new XattrTable(db)
+    this.acls = new AclTable(db)
     this.inline = new InlineTable(db)
     this.extents = new ExtentTable(db)
     this.blocks = new BlockTable(db)

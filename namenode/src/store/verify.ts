@@ -8,6 +8,7 @@ import { KIND } from '@hopbine/common/protocol/types.ts'
 import type { DirectoryTable } from './directory-table.ts'
 import { ENTRY_FLAG } from './schema.ts'
 import type { Tx } from './tx.ts'
+import { checkAcls } from './verify-acls.ts'
 
 /** Problems that are spelled out; the rest is counted. */
 const PROBLEMS_MAX = 1000
@@ -42,6 +43,7 @@ export function checkState(tx: Tx, repair: boolean): Verdict {
   const repaired = checkTotals(tx, repair, report)
   checkForeignKeys(tx, report)
   checkContent(tx, report)
+  checkAcls(tx, report)
   const count = (sql: string): number => tx.db.prepare<[], number>(sql).pluck().get() ?? 0
   return {
     problems,
@@ -90,6 +92,7 @@ const ATTRIBUTES = [
   'mode',
   'ownerId',
   'groupId',
+  'flags',
   'mtime',
   'mtimeNs',
   'ctime',

@@ -9,6 +9,7 @@ const COLUMNS = [
   'mode',
   'ownerId',
   'groupId',
+  'flags',
   'atime',
   'atimeNs',
   'mtime',
