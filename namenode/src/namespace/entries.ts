@@ -11,6 +11,7 @@ import { NO_QUOTA } from '../store/directory-table.ts'
 import { ACL_FLAGS, ENTRY_FLAG } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
+import { dropLeasesWithin } from './directory-leases.ts'
 import { dropLease } from './lease.ts'
 import { addBytes, dropName } from './links.ts'
 import type { Target } from './resolve.ts'
@@ -211,6 +212,7 @@ export function dropEntry(tx: Tx, context: CommandContext, target: Target): void
   }
   if (target.row === undefined || holdsBlocks(tx, target.row)) {
     if (target.row !== undefined) dropLease(tx, target.row.id)
+    else dropLeasesWithin(tx, target.slot)
     const reclaim = tx.directories.slotOf(RECLAIM_INODE)
     return moveEntry(tx, context, target, reclaim, String(idOf(tx, target)))
   }

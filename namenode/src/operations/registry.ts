@@ -1,11 +1,14 @@
 /** The table of operations. A line here is what makes a method real. */
 import { abandon } from './abandon.ts'
 import { access } from './access.ts'
+import { acquireDirectory } from './acquire-directory.ts'
 import { addBlock } from './add-block.ts'
 import { append } from './append.ts'
+import { applyQueue } from './apply-queue.ts'
 import { beginRewrite } from './begin-rewrite.ts'
 import { chmod } from './chmod.ts'
 import { chown } from './chown.ts'
+import { closeQueue } from './close-queue.ts'
 import { commitExtents } from './commit-extents.ts'
 import { complete } from './complete.ts'
 import { confirmTombstones } from './confirm-tombstones.ts'
@@ -26,6 +29,7 @@ import { mkdir } from './mkdir.ts'
 import { mkdirs } from './mkdirs.ts'
 import { mknod } from './mknod.ts'
 import { open } from './open.ts'
+import { openQueue } from './open-queue.ts'
 import type { ReadOperation, WriteOperation } from './operation.ts'
 import { punch } from './punch.ts'
 import { readlink } from './readlink.ts'
@@ -35,6 +39,7 @@ import { releaseOrphans } from './release-orphans.ts'
 import { remove } from './remove.ts'
 import { removeXattr } from './remove-xattr.ts'
 import { rename } from './rename.ts'
+import { revokeQueue } from './revoke-queue.ts'
 import { setAcl } from './set-acl.ts'
 import { setQuota } from './set-quota.ts'
 import { setReplication } from './set-replication.ts'
@@ -79,10 +84,21 @@ const WRITES: readonly WriteOperation[] = [
   beginRewrite,
   finishRewrite,
   fsck,
+  openQueue,
+  acquireDirectory,
+  applyQueue,
+  closeQueue,
 ]
 
 /** Writes that only the leader itself proposes. */
-const INTERNAL: readonly WriteOperation[] = [noop, reclaim, closeSession, expireSessions, dropOrphans]
+const INTERNAL: readonly WriteOperation[] = [
+  noop,
+  reclaim,
+  closeSession,
+  expireSessions,
+  dropOrphans,
+  revokeQueue,
+]
 
 const READS: readonly ReadOperation[] = [
   open,

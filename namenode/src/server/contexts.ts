@@ -4,10 +4,11 @@
  */
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
-import type { PrepareContext, QueryContext } from '../operations/operation.ts'
+import type { LeaseRefusal, PrepareContext, QueryContext } from '../operations/operation.ts'
 import type { Tx } from '../store/tx.ts'
 import type { Parts } from './parts.ts'
 
+const NO_REFUSAL: LeaseRefusal = { reason: '', retryMs: 0 }
 const NOBODY: Principal = { user: 'nobody', groups: ['nobody'], superuser: false }
 
 export class LeaderQueryContext implements QueryContext {
@@ -65,5 +66,9 @@ export class LeaderPrepareContext implements PrepareContext {
 
   silentSessions(): string[] {
     return this.#parts.writers.silent()
+  }
+
+  leaseRefusal(): LeaseRefusal {
+    return NO_REFUSAL
   }
 }

@@ -14,9 +14,11 @@ import {
   heartbeat,
   status,
 } from '@hopbine/common/protocol/cluster.ts'
+import { attachQueue } from '@hopbine/common/protocol/directory-leases.ts'
 import { changes, renewLease } from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
+import { requireQueue } from '../namespace/directory-leases.ts'
 import { groupOf } from '../namespace/placement.ts'
 import { WAIT_MS_MAX } from './change-waiters.ts'
 import type { Parts } from './parts.ts'
@@ -45,12 +47,10 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
       parts.writers.spoke(connection.clientId)
       return {}
     }),
+    row(attachQueue, true, ({ queueId }) => ({
+      applied: requireQueue(parts.replica.state, queueId).applied,
+    })),
     row(changes, true, request => readChanges(parts, request)),
-    row(heartbeat, true, request => {
-      const { nodeId, badBlocks, rewriting, ...seen } = request
-      parts.datanodes.heard(nodeId, seen, badBlocks)
-      return {
-        tombstones: tombstonesFor(parts, nodeId),
     row(declareCaching, false, ({ caching }, connection) => {
       parts.interests.declare(connection, caching)
       return { cacheMs: CACHE_MS }
@@ -59,6 +59,11 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
       parts.interests.acknowledge(connection, numbers)
       return {}
     }),
+    row(heartbeat, true, request => {
+      const { nodeId, badBlocks, rewriting, ...seen } = request
+      parts.datanodes.heard(nodeId, seen, badBlocks)
+      return {
+        tombstones: tombstonesFor(parts, nodeId),
         capabilityEpoch: parts.replica.state.meta.capabilityEpoch,
         rewrites: parts.rewrites.heard(nodeId, rewriting),
       }

@@ -143,6 +143,22 @@ CREATE TABLE change (
   events BLOB NOT NULL                 -- msgpack: arrays in the order of changeEvent's fields
 ) STRICT;
 
+-- Queues of directory leases: a total order of operations each, applied once. Written once per transaction.
+CREATE TABLE lease_queue (
+  queue_id TEXT PRIMARY KEY,           -- 32 hexadecimal digits
+  applied INTEGER NOT NULL,            -- number of its last operation that was applied
+  revoked INTEGER NOT NULL,            -- 1: its leases were taken from it, and nothing of it is applied any more
+  seconds INTEGER NOT NULL,            -- time of its last operation, or of its birth
+  nanos INTEGER NOT NULL,
+  rest BLOB NOT NULL                   -- msgpack: ranges of inode ids it may use, what its last operation failed with
+) STRICT, WITHOUT ROWID;
+
+-- Directories for which one queue's owner answers alone.
+CREATE TABLE directory_lease (
+  inode_id INTEGER PRIMARY KEY REFERENCES directory (id),
+  queue_id TEXT NOT NULL REFERENCES lease_queue (queue_id)
+) STRICT;
+
 -- Datanodes that ever registered; placement is computed from these rows.
 CREATE TABLE datanode (
   node_id TEXT PRIMARY KEY,

@@ -20,6 +20,8 @@ const TABLES = {
   extent: 'SELECT * FROM extent ORDER BY inode_id, offset',
   tombstone: 'SELECT * FROM tombstone ORDER BY block_id',
   session: 'SELECT * FROM session ORDER BY client_id',
+  lease_queue: 'SELECT * FROM lease_queue ORDER BY queue_id',
+  directory_lease: 'SELECT * FROM directory_lease ORDER BY inode_id',
   datanode: 'SELECT * FROM datanode ORDER BY node_id',
 } as const
 

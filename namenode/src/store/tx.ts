@@ -13,6 +13,7 @@ import { Sessions } from './sessions.ts'
 import { AclTable } from './tables/acl-table.ts'
 import { BlockTable, ExtentTable, InlineTable, TombstoneTable } from './tables/content-table.ts'
 import { DatanodeTable } from './tables/datanode-table.ts'
+import { DirectoryLeases } from './tables/directory-lease-table.ts'
 import { DirectoryRows } from './tables/directory-rows.ts'
 import { EntryTable } from './tables/entry-table.ts'
 import { MetaRow } from './tables/meta-row.ts'
@@ -33,8 +34,6 @@ export interface CommandContext {
   readonly nanos: number
 }
 
-export class Tx {
-  readonly meta: MetaRow
 /** Soft state that follows what commands do. */
 export interface ChangeWatcher {
   changed(change: Change, context: CommandContext): void
@@ -42,6 +41,8 @@ export interface ChangeWatcher {
   touched?(inodeId: number, context: CommandContext): void
 }
 
+export class Tx {
+  readonly meta: MetaRow
   readonly identities: Identities
   readonly entries: EntryTable
   readonly xattrs: XattrTable
@@ -55,6 +56,7 @@ export interface ChangeWatcher {
   readonly blocks: BlockTable
   readonly tombstones: TombstoneTable
   readonly sessions: Sessions
+  readonly leases: DirectoryLeases
   readonly datanodes: DatanodeTable
   readonly feed: ChangeFeed
   readonly db: Db
@@ -79,6 +81,7 @@ export interface ChangeWatcher {
     this.blocks = new BlockTable(db)
     this.tombstones = new TombstoneTable(db)
     this.sessions = new Sessions(db)
+    this.leases = new DirectoryLeases(db)
     this.datanodes = new DatanodeTable(db)
     this.feed = new ChangeFeed(db, keep)
   }
@@ -102,6 +105,7 @@ export interface ChangeWatcher {
   commit(appliedIndex: number, appliedTerm: number): void {
     this.directoryRows.flush(this.directories)
     this.sessions.flush()
+    this.leases.flush()
     this.feed.flush()
     this.meta.flush(appliedIndex, appliedTerm)
     this.db.exec('COMMIT')

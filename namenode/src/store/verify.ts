@@ -8,6 +8,7 @@ import { KIND } from '@hopbine/common/protocol/types.ts'
 import type { DirectoryTable } from './directory-table.ts'
 import { ENTRY_FLAG } from './schema.ts'
 import type { Tx } from './tx.ts'
+import { checkLeases } from './verify-leases.ts'
 import { checkAcls } from './verify-acls.ts'
 
 /** Problems that are spelled out; the rest is counted. */
@@ -42,6 +43,7 @@ export function checkState(tx: Tx, repair: boolean): Verdict {
   checkPackedTable(tx, report)
   const repaired = checkTotals(tx, repair, report)
   checkForeignKeys(tx, report)
+  checkLeases(tx, report)
   checkContent(tx, report)
   checkAcls(tx, report)
   const count = (sql: string): number => tx.db.prepare<[], number>(sql).pluck().get() ?? 0
