@@ -16,7 +16,7 @@ import { int, record } from '@hopbine/common/wire/codec.ts'
 import { requireQueue, requireQueueOwner } from '../namespace/directory-leases.ts'
 import { quotaRootOf } from '../namespace/quota.ts'
 import { statusOfDirectory } from '../namespace/status.ts'
-import { ENTRY_FLAG } from '../store/schema.ts'
+import { ACL_FLAGS, ENTRY_FLAG } from '../store/schema.ts'
 import type { LeaseQueue } from '../store/tables/directory-lease-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { giveIds } from './give-ids.ts'
@@ -81,6 +81,7 @@ function problemOf(tx: Tx, queue: LeaseQueue, request: Request, slot: number): L
     const holder = leases.holderOf(directories.id[at] as number)
     if (holder !== undefined && holder !== queue) return no('another queue holds it', HELD_RETRY_MS)
   }
+  if ((directories.flags[slot] as number) & ACL_FLAGS) return no('it has an ACL', UNFIT_RETRY_MS)
   if (quotaRootOf(tx, slot) >= 0) return no('a quota counts what is in it', UNFIT_RETRY_MS)
   if (isAboveOthers(tx, queue, slot)) return no('another queue holds a directory below', HELD_RETRY_MS)
   return undefined

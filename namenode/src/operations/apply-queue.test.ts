@@ -5,6 +5,7 @@ import { KIND } from '@hopbine/common/protocol/types.ts'
 import t from 'tap'
 import { inodePath, queued, TestQueue } from '../testing/test-queue.ts'
 import { openShard } from '../testing/test-shard.ts'
+import { reclaim } from './internal.ts'
 import { revokeQueue } from './revoke-queue.ts'
 
 const QUEUE = 'a'.repeat(32)
@@ -176,7 +177,6 @@ t.test('nothing happens outside of what the queue holds', t => {
     (q: TestQueue, _top: number, other: number) => q.remove(other, 'theirs'),
     (q: TestQueue, _top: number, other: number) => q.chmod(inodePath(other, 'theirs'), 0o600),
     (q: TestQueue, _top: number, other: number) => q.chmod(inodePath(other), 0o700),
-    (q: TestQueue, _top: number, other: number) => q.release(other),
   ]
   for (const make of wrong) {
     const { shard, operator, queue, top } = openLeased()
@@ -234,6 +234,40 @@ t.test('a revoked queue is refused for good, until it is closed', t => {
   shard.verify()
   queue.close()
   t.throws(() => queue.send([queue.create(top, 'f', '')]), { code: 'NOT_FOUND' })
+  shard.verify()
+  t.end()
+})
+
+t.test('a directory goes back in the order of the queue', t => {
+  const { shard, operator, queue, top } = openLeased()
+  const second = new TestQueue(shard.operator(), OTHER)
+  t.match(second.acquire(top), { granted: false, entries: [] })
+  queue.apply(queue.create(top, 'f', 'x'), queue.release(top), queue.release(top))
+  t.equal(shard.state.leases.count, 0)
+  t.match(second.acquire(top), { granted: true, entries: [{ name: 'f', size: 1 }] })
+  t.match(queue.send([queue.release(top)]), { failed: { code: ERRORS.LEASE_LOST.wire } })
+  second.apply(second.remove(top, 'f'))
+  t.same(operator.names('/top'), [])
+  shard.verify()
+  t.end()
+})
+
+t.test('what is removed is leased no more, nor is anything below it', t => {
+  const { shard, operator, queue, top } = openLeased()
+  const [a, b] = [queue.mkdir(top, 'a'), queue.mkdir(top, 'b')]
+  const c = queue.mkdir(a.inodeId, 'c')
+  queue.apply(a, b, c)
+  t.equal(shard.state.leases.count, 4)
+  queue.apply(queue.remove(top, 'b', { only: REMOVE.directory }))
+  t.equal(shard.state.leases.count, 3)
+  queue.apply(queue.create(c.inodeId, 'f', ''))
+  operator.mkdir('/other')
+  operator.remove('/top/a', true)
+  t.same([...shard.state.leases.holders.keys()], [top])
+  shard.verify()
+  while (shard.own<{ left: number }>(reclaim, { max: 2 }).left > 0) shard.verify()
+  shard.verify()
+  t.match(queue.send([queue.create(c.inodeId, 'g', '')]), { failed: { code: ERRORS.LEASE_LOST.wire } })
   shard.verify()
   t.end()
 })

@@ -135,7 +135,10 @@ const ROWS: readonly Row[] = [
   {
     operation: releaseDirectory,
     makes: false,
-    requireLeases: (tx, queue, { inodeId }) => requireHeld(tx, queue, inodeId),
+    // It may have gone before, with the directory itself.
+    requireLeases(tx, queue, { inodeId }) {
+      if (tx.leases.holderOf(inodeId) !== undefined) requireHeld(tx, queue, inodeId)
+    },
   },
 ]
 
