@@ -5,6 +5,7 @@
 
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
+import { CACHE_MS } from '@hopbine/common/protocol/cache-interest.ts'
 import { endSession, stat } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { BlockPool } from '../blocks/block-pool.ts'
@@ -14,6 +15,8 @@ import type { ConnectOptions } from '../fs/options.ts'
 import { resolvePath } from '../fs/paths.ts'
 import { HandleTable } from './filesystem/handle-table.ts'
 import { Identity } from './filesystem/identity.ts'
+import { Invalidator } from './filesystem/invalidation.ts'
+import { KernelCache } from './filesystem/kernel-cache.ts'
 import { MountContext } from './filesystem/mount-context.ts'
 import { MountService } from './filesystem/mount-service.ts'
 import { NodeTable } from './filesystem/node-table.ts'
@@ -62,6 +65,7 @@ export class Mount {
   /** Resolves when the mount is gone and everything is saved; rejects when the device failed. */
   readonly ended: Promise<void>
   readonly #session: FuseSession
+  readonly #invalidator: Invalidator
   readonly #context: MountContext
 
   private constructor(parts: {
@@ -69,13 +73,15 @@ export class Mount {
     user: string
     reader: ReaderKind
     session: FuseSession
+    invalidator: Invalidator
     context: MountContext
-    close: () => void
+    close: () => Promise<void>
   }) {
     this.directory = parts.directory
     this.user = parts.user
     this.reader = parts.reader
     this.#session = parts.session
+    this.#invalidator = parts.invalidator
     this.#context = parts.context
     this.ended = this.#untilEnd(parts.close)
   }
@@ -110,6 +116,7 @@ export class Mount {
       nodes: nodes.count,
       openFiles: nodes.openCount,
       handles: handles.count,
+      invalidations: this.#invalidator.figures(),
       residentBytes: process.memoryUsage.rss(),
     }
   }
@@ -125,14 +132,14 @@ export class Mount {
     }
   }
 
-  async #untilEnd(close: () => void): Promise<void> {
+  async #untilEnd(close: () => Promise<void>): Promise<void> {
     try {
       await this.#session.ended
       const saved = this.#context.syncAll()
       const limit = new Promise<void>(resolve => setTimeout(resolve, LAST_SAVE_MS).unref())
       await Promise.race([saved, limit])
     } finally {
-      close()
+      await close()
     }
   }
 }
@@ -155,7 +162,7 @@ async function connectContext(options: MountOptions): Promise<MountContext> {
       nodes: new NodeTable(status.id),
       handles: new HandleTable(),
       identity: new Identity(),
-      lifetimes: { entryMs: options.cacheMs, attributesMs: options.cacheMs },
+      cache: new KernelCache(Math.min(options.cacheMs, CACHE_MS)),
       rootInode: status.id,
       isOperator: who.superuser,
     })
@@ -171,7 +178,7 @@ async function startSession(
   context: MountContext,
   reader: ReaderKind,
   close: () => void,
-): Promise<{ session: FuseSession; close: () => void }> {
+): Promise<{ session: FuseSession; invalidator: Invalidator; close: () => Promise<void> }> {
   const { logger, readOnly, allowOther, suid, devices } = options
   const device = Device.open(reader)
   try {
@@ -181,6 +188,10 @@ async function startSession(
     session.agreed.catch(() => undefined)
     context.counters = session.counters
     context.notify = message => void device.write([message])
+    const { rpc, nodes, cache } = context.parts
+    const invalidator = new Invalidator({ rpc, nodes, cache, device })
+    // Before the kernel asks anything: the namenode remembers only what it tells from then on.
+    if (cache.cacheMs > 0) await invalidator.start()
     const source = `hopbine:${options.path}`
     await mountDevice(device.fd, { directory, source, readOnly, allowOther, suid, devices })
     session.start()
@@ -188,8 +199,10 @@ async function startSession(
     await setReadAhead(directory, READ_AHEAD_KIB)
     return {
       session,
-      close: () => {
+      invalidator,
+      close: async () => {
         device.close()
+        if (cache.cacheMs > 0) await invalidator.end()
         close()
       },
     }

@@ -11,6 +11,7 @@ import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import { modeWithoutPrivileges, withoutPrivileges } from './attribute-operations.ts'
 import type { FileHandleRow } from './handle-table.ts'
+import type { Stamp } from './kernel-cache.ts'
 import { type MountContext, versionOf } from './mount-context.ts'
 import { OpenFile } from './open-file.ts'
 import { done, reply } from './reply.ts'
@@ -33,13 +34,14 @@ const MODE_BITS = 0o7777
 
 export async function openFile(context: MountContext, { header, body }: RequestOf<'open'>): Promise<Reply> {
   const { flags } = body
+  const stamp = context.parts.cache.stamp()
   const path = context.path(header.nodeId)
   const { status, map } = await proveAccess(context, header, path, flags)
   if (status.kind !== KIND.file) throw new PosixError('ENXIO', 'only files are opened through the mount')
   context.refresh(status)
   const row = takeHandle(context, status, flags)
   try {
-    if (map !== undefined && !row.file.hasWriter) row.file.useMap(map)
+    if (map !== undefined && !row.file.hasWriter) row.file.useMap(map, stamp)
     if (body.openFlags & OPEN_KILL_PRIVILEGES) await withoutPrivileges(context, path, status)
     if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
     const handle = context.parts.handles.add(row)
@@ -55,11 +57,13 @@ export async function createFile(
   context: MountContext,
   { header, body }: RequestOf<'create'>,
 ): Promise<Reply> {
+  const stamp = context.parts.cache.stamp()
   const path = context.child(header.nodeId, body.name)
   const isWritable = (body.flags & O_ACCESS_MODE) !== O_RDONLY
   const request = {
     path,
     mode: body.mode & MODE_BITS,
+    umask: body.umask,
     ifExists: IF_EXISTS.fail,
     createParents: false,
     replication: 0,
@@ -68,11 +72,11 @@ export async function createFile(
   try {
     if (isWritable) {
       const lease = await LeasedFile.create(context.provenBy(header), request, {})
-      return created(context, header, lease.status, body.flags, lease)
+      return created(context, header, { status: lease.status, stamp }, body.flags, lease)
     }
     const inline = new Uint8Array(0)
     const { status } = await context.as(header).call(create, { ...request, inline })
-    return created(context, header, status, body.flags)
+    return created(context, header, { status, stamp }, body.flags)
   } catch (error) {
     if (!isFsError(error, 'ALREADY_EXISTS') || body.flags & O_EXCL) throw error
     return openExisting(context, header, path, body.flags)
@@ -82,7 +86,7 @@ export async function createFile(
 async function created(
   context: MountContext,
   header: RequestHeader,
-  status: WireStatus,
+  { status, stamp }: { readonly status: WireStatus; readonly stamp: Stamp },
   flags: number,
   lease?: LeasedFile,
 ): Promise<Reply> {
@@ -96,7 +100,7 @@ async function created(
   return createReply(
     context,
     header,
-    context.entry(status, header.nodeId),
+    context.entry(status, header.nodeId, stamp),
     row,
     isDirect(flags) ? OPEN_FLAG.directIo : 0,
   )
@@ -109,12 +113,13 @@ async function openExisting(
   path: string,
   flags: number,
 ): Promise<Reply> {
+  const stamp = context.parts.cache.stamp()
   const { status } = await context.as(header).call(stat, { path, followLast: false })
   if (status.kind === KIND.symlink) throw new PosixError('ESTALE', 'the kernel looks again')
   const proven = await proveAccess(context, header, path, flags)
   const row = takeHandle(context, proven.status, flags)
   if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
-  return createReply(context, header, context.entry(proven.status, header.nodeId), row, 0)
+  return createReply(context, header, context.entry(proven.status, header.nodeId, stamp), row, 0)
 }
 
 function createReply(
@@ -194,10 +199,10 @@ async function proveAccess(
 }
 
 function takeHandle(context: MountContext, status: WireStatus, flags: number): FileHandleRow {
-  const { nodes, session } = context.parts
+  const { nodes, session, cache } = context.parts
   let file = nodes.node(status.id).open
   if (file === undefined) {
-    file = new OpenFile(session, status)
+    file = new OpenFile(session, cache, status)
     nodes.setOpen(status.id, file)
   }
   const isWritable = (flags & O_ACCESS_MODE) !== O_RDONLY

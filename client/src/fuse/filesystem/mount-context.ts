@@ -5,12 +5,13 @@ import type { RpcCaller, RpcClient } from '@hopbine/common/rpc/client.ts'
 import { inodePath } from '../../fs/paths.ts'
 import type { Session } from '../../fs/session.ts'
 import { ROOT_NODE } from '../protocol/constants.ts'
-import { type Attributes, type Entry, encodeInvalidateInode, type Lifetimes } from '../protocol/encode.ts'
+import { type Attributes, type Entry, encodeInvalidateInode } from '../protocol/encode.ts'
 import type { RequestHeader } from '../protocol/request.ts'
 import type { Counters } from '../session/counters.ts'
 import { attributesOf } from './attributes.ts'
 import type { HandleTable } from './handle-table.ts'
 import type { Identity } from './identity.ts'
+import type { KernelCache, Stamp } from './kernel-cache.ts'
 import type { NodeTable } from './node-table.ts'
 
 export interface MountParts {
@@ -21,7 +22,7 @@ export interface MountParts {
   readonly nodes: NodeTable
   readonly handles: HandleTable
   readonly identity: Identity
-  readonly lifetimes: Lifetimes
+  readonly cache: KernelCache
   readonly rootInode: number
   /** The connection may speak for everybody; otherwise all act as its own principal. */
   readonly isOperator: boolean
@@ -73,8 +74,19 @@ export class MountContext {
   attributes(status: WireStatus): Attributes {
     const { nodes, identity } = this.parts
     const node = nodes.find(status.id)
-    if (node !== undefined) node.told = versionOf(status)
+    if (node !== undefined) {
+      node.told = versionOf(status)
+      node.flags = status.flags
+      node.flagsAtMs = performance.now()
+    }
     return attributesOf(status, status.id, identity, node?.open?.overlay)
+  }
+
+  /** FLAG bits of a node, while they are as fresh as attributes that the kernel may use without asking. */
+  knownFlags(nodeId: number): number | undefined {
+    const node = this.parts.nodes.find(this.parts.nodes.inodeOf(nodeId))
+    const { cacheMs } = this.parts.cache
+    return node !== undefined && performance.now() - node.flagsAtMs < cacheMs ? node.flags : undefined
   }
 
   /**
@@ -111,6 +123,10 @@ export class MountContext {
   moved(parent: number, name: string, newParent: number, newName: string): void {
     const { nodes } = this.parts
     const [from, to] = [this.#place(parent, name), this.#place(newParent, newName)]
+    // The kernel moves what it knows of a name along with it.
+    const { cache } = this.parts
+    cache.tell(nodes.inodeOf(parent), name)
+    cache.tell(nodes.inodeOf(newParent), newName)
     const [there, here] = [nodes.openAt(from), nodes.openAt(to)]
     for (const { inodeId } of there) nodes.node(inodeId).place = to
     for (const { inodeId } of here) nodes.node(inodeId).place = from
@@ -133,10 +149,17 @@ export class MountContext {
     this.parts.logger.error({ inodeId, message }, 'a file could not be saved after its close')
   }
 
-  /** An entry for the kernel, which from now on remembers the node; `parent` is the node of its directory. */
-  entry(status: WireStatus, parent: number): Entry {
-    const { nodes, lifetimes } = this.parts
+  /**
+   * An entry for the kernel, which from now on remembers the node; `parent` is the node of its directory,
+   * `stamp` from before it was asked for.
+   */
+  entry(status: WireStatus, parent: number, stamp: Stamp): Entry {
+    const { nodes, cache } = this.parts
     nodes.remember(status.id, this.#place(parent, status.name))
+    const lifetimes = {
+      entryMs: cache.entryMs(stamp, nodes.inodeOf(parent), status.name),
+      attributesMs: cache.attributesMs(stamp, status.id),
+    }
     return { nodeId: nodes.nodeIdOf(status.id), attributes: this.attributes(status), lifetimes }
   }
 

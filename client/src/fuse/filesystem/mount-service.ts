@@ -48,6 +48,19 @@ const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
   fsyncdir: directories.syncDirectory,
 }
 
+/** Operations that change names in a directory. */
+const NAMING: ReadonlySet<RequestName> = new Set<RequestName>([
+  'symlink',
+  'mknod',
+  'mkdir',
+  'unlink',
+  'rmdir',
+  'rename',
+  'rename2',
+  'link',
+  'create',
+])
+
 export class MountService implements FuseService {
   readonly #context: MountContext
 
@@ -57,7 +70,20 @@ export class MountService implements FuseService {
 
   serve(request: Request): Reply | Promise<Reply> | undefined {
     const operation = OPERATIONS[request.name] as Operation<RequestName> | undefined
-    return operation?.(this.#context, request)
+    const reply = operation?.(this.#context, request)
+    if (NAMING.has(request.name) && reply instanceof Promise) this.#noteNaming(request, reply)
+    return reply
+  }
+
+  /** The kernel holds locks of the directories until it is answered. */
+  #noteNaming({ name, header, body }: Request, reply: Promise<Reply>): void {
+    const { cache, nodes } = this.#context.parts
+    const ends = [cache.beginNaming(nodes.inodeOf(header.nodeId))]
+    if (name === 'rename' || name === 'rename2') ends.push(cache.beginNaming(nodes.inodeOf(body.newParent)))
+    const end = (): void => {
+      for (const endOne of ends) endOne()
+    }
+    reply.then(end, end)
   }
 
   forget(forgotten: readonly ForgetOne[]): void {

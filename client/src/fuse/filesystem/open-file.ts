@@ -16,6 +16,7 @@ import { Serial } from '../../fs/serial.ts'
 import type { Session } from '../../fs/session.ts'
 import type { KernelTime } from '../protocol/request.ts'
 import { now, type Overlay } from './attributes.ts'
+import type { KernelCache, Stamp } from './kernel-cache.ts'
 import { whileLeased } from './while-leased.ts'
 
 /** Codes of a file that was removed, so that there is nothing left to save into. */
@@ -26,6 +27,7 @@ export class OpenFile {
   /** Permission bits as known last, for clearing set-uid bits at the first write. */
   mode: number
   readonly #session: Session
+  readonly #cache: KernelCache
   /** Opens and closes of the writer, one after the other. */
   readonly #turns = new Serial()
   #handles = 0
@@ -34,12 +36,16 @@ export class OpenFile {
   /** While the writer is being closed: nothing may be written into it any more. */
   #closing: Promise<void> | undefined
   #map: FileMap | undefined
+  /** From before the map was asked for. */
+  #mapStamp: Stamp
   #changed: KernelTime | undefined
   /** Set when the last name is gone: the namenode keeps the inode until it is released. */
   #endOrphan: (() => void) | undefined
 
-  constructor(session: Session, status: WireStatus) {
+  constructor(session: Session, cache: KernelCache, status: WireStatus) {
     this.#session = session
+    this.#cache = cache
+    this.#mapStamp = cache.stamp()
     this.inodeId = status.id
     this.mode = status.mode
   }
@@ -79,22 +85,31 @@ export class OpenFile {
     })
   }
 
-  /** Takes over where the content is, fresh from an open. */
-  useMap(map: FileMap): void {
+  /** Takes over where the content is, from an open that began at `stamp`. */
+  useMap(map: FileMap, stamp: Stamp): void {
     this.#map = map
+    this.#mapStamp = stamp
   }
 
   /** Fills `target`; returns how many bytes there were before the end. */
   async read(target: Buffer, position: number): Promise<number> {
     const writer = this.#writer
     if (writer !== undefined) return writer.read(target, position, {})
-    this.#map ??= await FileMap.open(this.#session, inodePath(this.inodeId), position, {})
-    const source = { session: this.#session, map: this.#map }
+    const source = { session: this.#session, map: await this.#currentMap(position) }
     const found = await readInto(source, target, position, {})
     if (found === target.length) return found
     // The end as it was: another client may have written more since.
     await source.map.refresh({})
     return found + (await readInto(source, target.subarray(found), position + found, {}))
+  }
+
+  /** Where the content is, asked anew when others changed it or could have. */
+  async #currentMap(position: number): Promise<FileMap> {
+    if (this.#map !== undefined && this.#cache.isFresh(this.#mapStamp, this.inodeId)) return this.#map
+    const stamp = this.#cache.stamp()
+    const map = await FileMap.open(this.#session, inodePath(this.inodeId), position, {})
+    if (this.#writer === undefined && this.#handles > 0) this.useMap(map, stamp)
+    return map
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
