@@ -37,8 +37,11 @@ const FLAGS: Readonly<Record<string, string>> = {
 /** What negates an earlier word, as in `suid,nosuid`. */
 const NEGATIONS: Readonly<Record<string, string>> = { rw: '--read-only', nosuid: '--suid', nodev: '--dev' }
 /** Words for mount(8) itself or for other tools; here they say nothing. */
-const IGNORED =
-  /^(|defaults|auto|noauto|(no)?user|users|(no)?owner|(no)?group|_netdev|nofail|exec|async|relatime|(x-|X-).*|comment=.*)$/
+const IGNORED = new Set([
+  ...['', 'defaults', 'auto', 'noauto', 'user', 'nouser', 'users', 'owner', 'noowner', 'group', 'nogroup'],
+  ...['_netdev', 'nofail', 'exec', 'async', 'relatime'],
+])
+const IGNORED_START = /^(x-|X-|comment=)/
 /** Letters of options that take a word of their own. */
 const TAKES_WORD = /^-[Not]$/
 const SPEC_PREFIX = 'hopbine:'
@@ -84,7 +87,7 @@ function wordsOf(options: readonly string[], isSloppy: boolean): string[] {
     if (flag !== undefined) flags.add(flag)
     else if (negated !== undefined) flags.delete(negated)
     else if (valued !== undefined && value !== undefined) values.set(valued, value)
-    else if (!isSloppy && !IGNORED.test(option)) {
+    else if (!isSloppy && !IGNORED.has(option) && !IGNORED_START.test(option)) {
       const known = [...Object.keys(FLAGS), ...Object.keys(WITH_VALUE).map(key => `${key}=`)].join(', ')
       throw new UsageError(`there is no mount option ${option}; those of Hopbine are ${known}`)
     }
