@@ -135,5 +135,6 @@ async function currentStatus(context: MountContext, nodeId: number): Promise<Wir
 
 function attributesReply(context: MountContext, unique: number, status: WireStatus, stamp: Stamp): Reply {
   const lifetimeMs = context.parts.cache.attributesMs(stamp, status.id)
+  context.learnFlags(status, stamp)
   return reply(encodeAttributes(unique, context.attributes(status), lifetimeMs))
 }

@@ -74,12 +74,17 @@ export class MountContext {
   attributes(status: WireStatus): Attributes {
     const { nodes, identity } = this.parts
     const node = nodes.find(status.id)
-    if (node !== undefined) {
-      node.told = versionOf(status)
-      node.flags = status.flags
-      node.flagsAtMs = performance.now()
-    }
+    if (node !== undefined) node.told = versionOf(status)
     return attributesOf(status, status.id, identity, node?.open?.overlay)
+  }
+
+  /** Remembers FLAG bits that were asked for at `stamp`, unless a change has overtaken them. */
+  learnFlags(status: WireStatus, stamp: Stamp): void {
+    const { nodes, cache } = this.parts
+    const node = nodes.find(status.id)
+    if (node === undefined) return
+    node.flags = status.flags
+    node.flagsAtMs = cache.isFresh(stamp, status.id) ? stamp.sentMs : Number.NEGATIVE_INFINITY
   }
 
   /** FLAG bits of a node, while they are as fresh as attributes that the kernel may use without asking. */
@@ -156,6 +161,7 @@ export class MountContext {
   entry(status: WireStatus, parent: number, stamp: Stamp): Entry {
     const { nodes, cache } = this.parts
     nodes.remember(status.id, this.#place(parent, status.name))
+    this.learnFlags(status, stamp)
     const lifetimes = {
       entryMs: cache.entryMs(stamp, nodes.inodeOf(parent), status.name),
       attributesMs: cache.attributesMs(stamp, status.id),
