@@ -24,6 +24,8 @@ export const XATTRS_MAX = 128
  * from a FUSE filesystem: a page of memory.
  */
 export const ACL_ENTRIES_MAX = 511
+/** Files in one `noteAccess`; more: INVALID_ARGUMENT. */
+export const ACCESSES_MAX = 1024
 /** Names of one inode; one more: TOO_MANY_LINKS. */
 export const LINKS_MAX = 1024
 /** Symbolic links followed for one path; more: SYMLINK_LOOP. */

@@ -183,6 +183,18 @@ export const utimes = method(
   record({ path: text, atime: optionalTime, mtime: optionalTime }),
   statusAnswer,
 )
+/**
+ * Content of these files was read then. Where relatime(8) has it, access times move, and nothing else does;
+ * what is gone, no file, or not the caller's to read is passed over. At most `ACCESSES_MAX` in one call.
+ */
+export const noteAccess = method(
+  48,
+  'noteAccess',
+  'write',
+  1,
+  record({ accesses: list(record({ inodeId: int, seconds: int, nanos: u32 })) }),
+  nothing,
+)
 export const setReplication = method(
   30,
   'setReplication',
@@ -320,6 +332,7 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   chmod,
   chown,
   utimes,
+  noteAccess,
   setReplication,
   summary,
   setQuota,

@@ -3,6 +3,7 @@ import t from 'tap'
 import { CACHE_INTEREST_METHODS, invalidations } from './cache-interest.ts'
 import { CLUSTER_METHODS } from './cluster.ts'
 import { DIRECTORY_LEASE_METHODS, recall } from './directory-leases.ts'
+import { LOCK_METHODS, lockRecall } from './locks.ts'
 import { METADATA_METHODS } from './metadata.ts'
 import type { Method } from './method.ts'
 import { addPrincipal, hello, PUSH } from './session.ts'
@@ -16,6 +17,7 @@ const METHODS: readonly Method<unknown, unknown>[] = [
   ...CLUSTER_METHODS,
   ...DIRECTORY_LEASE_METHODS,
   ...CACHE_INTEREST_METHODS,
+  ...LOCK_METHODS,
 ]
 
 /** Every message that this version writes; see the sentence below before you change a line. */
@@ -42,6 +44,7 @@ const KNOWN: Record<string, string> = {
   chmod: '3f4376171899',
   chown: 'ce24fa5561fe',
   utimes: 'cf0f6f6bea9f',
+  noteAccess: '302ea2aa2488',
   setReplication: 'ffa894ba5904',
   contentSummary: 'd18031a2a8ed',
   setQuota: '3a2aabd27ca9',
@@ -81,10 +84,10 @@ const KNOWN: Record<string, string> = {
   attachQueue: 'c1f1a09cf61f',
   releaseDirectory: 'e632bdbf6802',
   writeInline: '501a56bbdb2a',
-}
-const KNOWN_RECORDS: Record<string, string> = {
   declareCaching: '20f761895d58',
   acknowledgeInvalidations: '06f9ba04697a',
+}
+const KNOWN_RECORDS: Record<string, string> = {
   failure: '8adb5c5bd960',
   invalidations: '39c4fc05d9bd',
   recall: '320d24f9e4c8',
@@ -106,7 +109,7 @@ t.test('no method changed silently', async t => {
 })
 
 t.test('no other record changed silently', async t => {
-  const records = { failure, invalidations, recall }
+  const records = { failure, invalidations, recall, lockRecall }
   const found = Object.entries(records).map(([name, { shape }]) => [name, digest(shape)])
   t.same(Object.fromEntries(found), KNOWN_RECORDS, ADVICE)
 })

@@ -28,6 +28,7 @@ import { liveBlocks } from './live-blocks.ts'
 import { mkdir } from './mkdir.ts'
 import { mkdirs } from './mkdirs.ts'
 import { mknod } from './mknod.ts'
+import { noteAccess } from './note-access.ts'
 import { open } from './open.ts'
 import { openQueue } from './open-queue.ts'
 import type { ReadOperation, WriteOperation } from './operation.ts'
@@ -76,6 +77,7 @@ const WRITES: readonly WriteOperation[] = [
   chmod,
   chown,
   utimes,
+  noteAccess,
   setReplication,
   setQuota,
   recoverLease,
