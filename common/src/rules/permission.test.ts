@@ -1,6 +1,7 @@
 import t from 'tap'
 import { KIND } from '../protocol/types.ts'
 import {
+  aclMode,
   type Caller,
   chmodMode,
   chownMode,
@@ -47,6 +48,9 @@ t.test('the set-gid bit is inherited by directories and lent by nobody outside t
   t.equal(chmodMode(ada, KIND.file, 'other', 0o2755), 0o755)
   t.equal(chmodMode(ada, KIND.directory, 'other', 0o2755), 0o2755)
   t.equal(chmodMode(root, KIND.file, 'other', 0o2755), 0o2755)
+  t.equal(aclMode(ada, 'lab', 0o2755), 0o2755)
+  t.equal(aclMode(ada, 'other', 0o2755), 0o755)
+  t.equal(aclMode(root, 'other', 0o2755), 0o2755)
 })
 
 t.test('an owner gives nothing away, chooses among the own groups, and loses set-id bits', async t => {

@@ -79,6 +79,11 @@ export function chmodMode<Id>(caller: Caller<Id>, kind: number, group: Id, mode:
   return isOutsider && kind !== KIND.directory ? mode & ~SET_GID : mode
 }
 
+/** Mode after an owner set an ACL: as chmod, but that directories lose the bit too, as on Linux. */
+export function aclMode<Id>(caller: Caller<Id>, group: Id, mode: number): number {
+  return caller.superuser || caller.groups.includes(group) ? mode : mode & ~SET_GID
+}
+
 /** What chown by an owner may not do; undefined: it may. Absent owner or group: as it is. */
 export function chownProblem<Id>(
   caller: Caller<Id>,
