@@ -275,31 +275,35 @@ function circle(table: LockTable): string {
   return ''
 }
 
+/** Random requests of many threads; the first rule that broke, or ''. */
+function threadsRun(seed: number, note: (what: 'wait' | 'end') => void): string {
+  const random = new SeededNumbers(seed)
+  const table = new LockTable()
+  for (let step = 0; step < 60; step++) {
+    const { place, wanted } = draw(random, 4)
+    const what = random.next(7)
+    const some = [...table.waiters][random.next(8)]
+    if (what === 0) table.tryLock(place, wanted)
+    else if (what <= 3) {
+      if (typeof table.lockOrWait(place, wanted, () => note('end')) !== 'string') note('wait')
+    } else if (what === 4) table.unlock(place, wanted.owner, wanted)
+    else if (what === 5 && some !== undefined) table.cancel(some)
+    else if (some !== undefined) table.insist(some)
+    const broken = brokenRule(table)
+    if (broken !== '') return `${broken}: step ${step}`
+  }
+  table.dropOwners(() => true)
+  return table.held + table.waiting + table.inodes.length > 0 ? 'something is left over' : ''
+}
+
 t.test('with many threads per owner nobody is forgotten, and nobody waits for itself', async t => {
   const { seed, numRuns } = randomRuns(3_000)
-  let waits = 0
-  let ended = 0
+  const count = { wait: 0, end: 0 }
   for (let run = 0; run < numRuns; run++) {
-    const random = new SeededNumbers(seed + 1_000_000 + run)
-    const table = new LockTable()
-    for (let step = 0; step < 60; step++) {
-      const { place, wanted } = draw(random, 4)
-      const what = random.next(7)
-      const some = [...table.waiters][random.next(8)]
-      if (what === 0) table.tryLock(place, wanted)
-      else if (what <= 3) {
-        const end = table.lockOrWait(place, wanted, () => {
-          ended += 1
-        })
-        if (typeof end !== 'string') waits += 1
-      } else if (what === 4) table.unlock(place, wanted.owner, wanted)
-      else if (what === 5 && some !== undefined) table.cancel(some)
-      else if (some !== undefined) table.insist(some)
-      const broken = brokenRule(table)
-      if (broken !== '') return t.fail(`${broken}: step ${step}, seed ${seed}, run ${run}`)
-    }
-    table.dropOwners(() => true)
-    if (table.held + table.waiting + table.inodes.length > 0) return t.fail(`left over in run ${run}`)
+    const broken = threadsRun(seed + 1_000_000 + run, what => {
+      count[what] += 1
+    })
+    if (broken !== '') t.fail(`${broken}, run ${run} of seed ${seed}`)
   }
-  t.equal(ended, waits, 'each wait ended once')
+  t.equal(count.end, count.wait, 'each wait ended once')
 })

@@ -30,11 +30,23 @@ export class LockTable {
   /** What each owner waits for in POSIX locks. */
   readonly #posixWaits = new Map<string, Set<Waiter>>()
   readonly #waiters = new Set<Waiter>()
+  readonly #groupOf: (owner: string) => string
+  readonly #heldByGroup = new Map<string, number>()
   #held = 0
+
+  /** `groupOf` says for whom an owner's pieces are counted together. */
+  constructor(groupOf: (owner: string) => string = () => '') {
+    this.#groupOf = groupOf
+  }
 
   /** Pieces held. */
   get held(): number {
     return this.#held
+  }
+
+  /** Pieces that the owners of one group hold. */
+  heldBy(group: string): number {
+    return this.#heldByGroup.get(group) ?? 0
   }
 
   get waiting(): number {
@@ -83,6 +95,11 @@ export class LockTable {
     this.#waiters.add(waiter)
     if (kind === LOCK_KIND.posix) this.#noteWait(waiter)
     return waiter
+  }
+
+  /** Notes what was granted elsewhere, without a look at what stands in the way. */
+  note(place: LockPlace, granted: HeldLock): void {
+    this.#grant(place, granted)
   }
 
   unlock(place: LockPlace, owner: string, range: LockRange): void {
@@ -246,8 +263,13 @@ export class LockTable {
   }
 
   #count(kind: LockKind, owner: string, more: number): void {
+    if (more === 0) return
     this.#held += more
-    if (kind === LOCK_KIND.flock || more === 0) return
+    const group = this.#groupOf(owner)
+    const ofGroup = this.heldBy(group) + more
+    if (ofGroup === 0) this.#heldByGroup.delete(group)
+    else this.#heldByGroup.set(group, ofGroup)
+    if (kind === LOCK_KIND.flock) return
     const count = (this.#posixPieces.get(owner) ?? 0) + more
     if (count === 0) this.#posixPieces.delete(owner)
     else this.#posixPieces.set(owner, count)

@@ -56,4 +56,6 @@ export const PUSH = {
   invalidate: 1,
   /** Others wait for leased directories. Payload: `recall`. */
   recall: 2,
+  /** Others ask for locks of an inode that is delegated. Payload: `lockRecall` of locks.ts. */
+  recallLocks: 10,
 } as const

@@ -24,6 +24,8 @@ import { waitForSpace } from './disk-space.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { Interests } from './interests.ts'
+import { Locks } from './locks/locks.ts'
+import { RememberedSessions } from './locks/remembered-sessions.ts'
 import { Metrics } from './metrics.ts'
 import type { Parts } from './parts.ts'
 import { Rewrites } from './rewrites.ts'
@@ -123,6 +125,7 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
       parts.housekeeping.stop()
       parts.rewrites.stop()
       parts.interests.stop()
+      parts.locks.stop()
       await server.close()
       await parts.metrics.stop()
       await replica.stop()
@@ -179,6 +182,12 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
   metrics.gauge('caching_sessions', 'Sessions whose caches are kept true.', () => interests.count)
   metrics.gauge('invalidations', 'Changes that sessions with caches were told of.', () => interests.pushes)
   metrics.gauge('invalidation_waits', 'Answers that waited for caches.', () => interests.waits)
+  const locks = new Locks(host, new RememberedSessions(folder), replica.term)
+  metrics.gauge('locks_held', 'Pieces of file locks held, besides delegated ones.', () => locks.figures.held)
+  metrics.gauge('lock_waiters', 'Requests that wait for a file lock.', () => locks.figures.waiting)
+  metrics.gauge('lock_delegations', 'Inodes whose locks a session decides.', () => locks.figures.delegations)
+  metrics.gauge('lock_recalls', 'Delegations of locks that others asked for.', () => locks.figures.recalls)
+  metrics.gauge('lock_sessions', 'Sessions that may hold file locks.', () => locks.figures.sessions)
   const holdSeconds = config.backupHoldSeconds ?? DAY_SECONDS
   return {
     host,
@@ -200,6 +209,7 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
     }),
     waiters: new ChangeWaiters(host.timers),
     interests,
+    locks,
     backups: new Backups(join(folder, 'backups'), checkpointer, host.timers),
     token: readToken(config.tokenFile),
     droppableSince: () => host.clock.wall().seconds - holdSeconds,

@@ -8,6 +8,7 @@ import type { Backups } from './backups.ts'
 import type { ChangeWaiters } from './change-waiters.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import type { Interests } from './interests.ts'
+import type { Locks } from './locks/locks.ts'
 import type { Metrics } from './metrics.ts'
 import type { Rewrites } from './rewrites.ts'
 import type { Writers } from './writers.ts'
@@ -24,6 +25,7 @@ export interface Parts {
   readonly waiters: ChangeWaiters
   readonly backups: Backups
   readonly interests: Interests
+  readonly locks: Locks
   readonly metrics: Metrics
   readonly token: string
   /** Tombstones set at or before this second may be dropped. */

@@ -136,6 +136,7 @@ export class Service implements RpcService {
     replica.propose(
       { operation, envelope, body },
       ({ failed, payload: answer }) => {
+        if (!failed) this.#parts.locks.applied(operation.method, request)
         interests.settle(clientId, isLate => {
           connection.respondEncoded(reference, answer, failed)
           if (isLate) connection.flush()

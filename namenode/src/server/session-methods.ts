@@ -21,6 +21,7 @@ import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server
 import { requireQueue } from '../namespace/directory-leases.ts'
 import { groupOf } from '../namespace/placement.ts'
 import { WAIT_MS_MAX } from './change-waiters.ts'
+import { lockMethods } from './locks/lock-methods.ts'
 import type { Parts } from './parts.ts'
 import { statusReport } from './status.ts'
 
@@ -72,6 +73,7 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
     row(adminCapability, true, (_request, _connection, header) => ({
       capability: parts.datanodes.adminCapability(header.principal.user),
     })),
+    ...lockMethods(parts.locks),
     row(backupBegin, true, () => parts.backups.begin()),
     row(backupRead, true, async ({ backupId, offset, length }) => ({
       data: await parts.backups.read(backupId, offset, length),
