@@ -43,6 +43,13 @@ const options = [
     sentence: 'How long changes made elsewhere may stay unseen; 0 asks the namenode every time.',
   },
   {
+    name: 'atime',
+    type: 'choice',
+    choices: ['relatime', 'never'],
+    default: 'relatime',
+    sentence: 'When reading moves access times: as on local disks by default, or never.',
+  },
+  {
     name: 'reader',
     type: 'choice',
     choices: ['best', 'event-loop', 'thread-pool'],
@@ -86,6 +93,7 @@ export const command = defineCommand({
       devices: values.dev,
       timeoutMs: values.timeout * 1_000,
       cacheMs: values['cache-ms'],
+      accessTimes: values.atime === 'relatime',
       reader: values.reader as 'best' | 'event-loop' | 'thread-pool',
       logger: makeLogger('mount', values['log-level'], values['log-format']),
     })

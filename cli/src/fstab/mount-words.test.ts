@@ -9,9 +9,9 @@ t.test('what mount(8) passes becomes words of hopbine mount', async t => {
     words: ['--detach', '--allow-other', '--home', '/srv/h', '--cache-ms', '0', '/data', '/mnt/h'],
   })
   t.same(readMountWords(['hopbine', '/mnt/h', '-n', '-v']).kind, 'mount')
-  t.same(readMountWords(['/a', '/mnt/h', '-o', 'defaults,ro']), {
+  t.same(readMountWords(['/a', '/mnt/h', '-o', 'defaults,ro,noatime']), {
     kind: 'mount',
-    words: ['--detach', '--read-only', '/a', '/mnt/h'],
+    words: ['--detach', '--read-only', '--atime', 'never', '/a', '/mnt/h'],
   })
 })
 

@@ -86,6 +86,7 @@ function wordsOf(options: readonly string[], isSloppy: boolean): string[] {
     const valued = WITH_VALUE[name]
     if (flag !== undefined) flags.add(flag)
     else if (negated !== undefined) flags.delete(negated)
+    else if (option === 'noatime') values.set('--atime', 'never')
     else if (valued !== undefined && value !== undefined) values.set(valued, value)
     else if (!isSloppy && !IGNORED.has(option) && !IGNORED_START.test(option)) {
       const known = [...Object.keys(FLAGS), ...Object.keys(WITH_VALUE).map(key => `${key}=`)].join(', ')

@@ -13,6 +13,7 @@ import { connectSession } from '../fs/find-server.ts'
 import { LeaseRenewer } from '../fs/lease-renewer.ts'
 import type { ConnectOptions } from '../fs/options.ts'
 import { resolvePath } from '../fs/paths.ts'
+import { AccessTimes } from './filesystem/access-times.ts'
 import { HandleTable } from './filesystem/handle-table.ts'
 import { Identity } from './filesystem/identity.ts'
 import { Invalidator } from './filesystem/invalidation.ts'
@@ -40,6 +41,8 @@ export interface MountOptions {
   readonly timeoutMs: number
   /** How long the kernel may use entries and attributes without asking, in milliseconds, 0 … 1,000. */
   readonly cacheMs: number
+  /** Reading moves the access times of files, as relatime(8) has it. */
+  readonly accessTimes: boolean
   readonly reader: ReaderKind | 'best'
   /** Sessions of daemons that are known to be dead: what they hold is given up. */
   readonly deadSessions: readonly string[]
@@ -117,6 +120,7 @@ export class Mount {
       openFiles: nodes.openCount,
       handles: handles.count,
       invalidations: this.#invalidator.figures(),
+      accessTimesLost: this.#context.parts.accessTimes.lost,
       residentBytes: process.memoryUsage.rss(),
     }
   }
@@ -163,6 +167,7 @@ async function connectContext(options: MountOptions): Promise<MountContext> {
       handles: new HandleTable(),
       identity: new Identity(),
       cache: new KernelCache(Math.min(options.cacheMs, CACHE_MS)),
+      accessTimes: new AccessTimes(rpc, options.readOnly || !options.accessTimes),
       rootInode: status.id,
       isOperator: who.superuser,
     })

@@ -54,12 +54,16 @@ export async function setAttributes(context: MountContext, request: RequestOf<'s
   }
   const times = timesOf(valid, body)
   if (times !== undefined) {
+    context.parts.accessTimes.forget(context.parts.nodes.inodeOf(header.nodeId))
     // What is written and not saved yet would move the time again when it is.
     if (times.mtime !== undefined) await file?.sync()
     status = (await caller.call(utimes, { path, ...times })).status
   }
   status ??= await currentStatus(context, header.nodeId)
-  if (file !== undefined) file.mode = status.mode
+  if (file !== undefined) {
+    file.mode = status.mode
+    file.isAccessDue = true
+  }
   return attributesReply(context, header.unique, status, stamp)
 }
 

@@ -10,6 +10,7 @@ import type { RequestHeader, RequestOf } from '../protocol/request.ts'
 import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import { modeWithoutPrivileges, withoutPrivileges } from './attribute-operations.ts'
+import { now } from './attributes.ts'
 import type { FileHandleRow } from './handle-table.ts'
 import type { Stamp } from './kernel-cache.ts'
 import { type MountContext, versionOf } from './mount-context.ts'
@@ -45,7 +46,11 @@ export async function openFile(context: MountContext, { header, body }: RequestO
     if (body.openFlags & OPEN_KILL_PRIVILEGES) await withoutPrivileges(context, path, status)
     if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
     const handle = context.parts.handles.add(row)
-    const message = encodeOpen(header.unique, handle, cacheFlags(context, status, flags))
+    const caching = cacheFlags(context, status, flags)
+    // Reads of pages that the kernel kept are not heard of: opening the file to read it stands for them.
+    const isReadFromPages = map !== undefined && (caching & OPEN_FLAG.keepCache) !== 0
+    if (isReadFromPages && row.file.isAccessDue) noteRead(context, row.file)
+    const message = encodeOpen(header.unique, handle, caching)
     return { parts: [message], undo: () => void dropHandle(context, handle) }
   } catch (error) {
     await letGo(context, row)
@@ -143,6 +148,7 @@ export async function readFile(context: MountContext, { header, body }: RequestO
   const { file } = context.parts.handles.file(body.handle)
   const target = Buffer.allocUnsafe(body.size)
   const length = await file.read(target, body.offset)
+  if (file.isAccessDue) noteRead(context, file)
   return { parts: [encodeDataHeader(header.unique, length), target.subarray(0, length)] }
 }
 
@@ -157,6 +163,7 @@ export async function writeFile(context: MountContext, { header, body }: Request
     })
     file.mode = changed?.mode ?? file.mode
   }
+  file.isAccessDue = true
   if (isAppending) await file.append(data)
   else await file.write(data, body.offset)
   return reply(encodeSize(header.unique, data.length))
@@ -179,6 +186,11 @@ export async function releaseFile(
 ): Promise<Reply> {
   await dropHandle(context, body.handle)
   return done(header)
+}
+
+function noteRead(context: MountContext, file: OpenFile): void {
+  file.isAccessDue = false
+  context.parts.accessTimes.note(file.inodeId, now())
 }
 
 /** Who may do what the flags ask for; for reading it brings along where the content is. */
@@ -207,6 +219,7 @@ function takeHandle(context: MountContext, status: WireStatus, flags: number): F
   }
   const isWritable = (flags & O_ACCESS_MODE) !== O_RDONLY
   file.addHandle(isWritable)
+  file.isAccessDue ||= context.parts.accessTimes.isDue(status, now())
   return { kind: 'file', file, isWritable, isAppending: isWritable && (flags & O_APPEND) !== 0 }
 }
 

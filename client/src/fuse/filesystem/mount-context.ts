@@ -8,6 +8,7 @@ import { ROOT_NODE } from '../protocol/constants.ts'
 import { type Attributes, type Entry, encodeInvalidateInode } from '../protocol/encode.ts'
 import type { RequestHeader } from '../protocol/request.ts'
 import type { Counters } from '../session/counters.ts'
+import type { AccessTimes } from './access-times.ts'
 import { attributesOf } from './attributes.ts'
 import type { HandleTable } from './handle-table.ts'
 import type { Identity } from './identity.ts'
@@ -23,6 +24,7 @@ export interface MountParts {
   readonly handles: HandleTable
   readonly identity: Identity
   readonly cache: KernelCache
+  readonly accessTimes: AccessTimes
   readonly rootInode: number
   /** The connection may speak for everybody; otherwise all act as its own principal. */
   readonly isOperator: boolean
@@ -72,10 +74,11 @@ export class MountContext {
   }
 
   attributes(status: WireStatus): Attributes {
-    const { nodes, identity } = this.parts
+    const { nodes, identity, accessTimes } = this.parts
     const node = nodes.find(status.id)
     if (node !== undefined) node.told = versionOf(status)
-    return attributesOf(status, status.id, identity, node?.open?.overlay)
+    const atime = accessTimes.shown(status)
+    return attributesOf(status, status.id, identity, node?.open?.overlay, atime)
   }
 
   /** Remembers FLAG bits that were asked for at `stamp`, unless a change has overtaken them. */
@@ -108,6 +111,7 @@ export class MountContext {
 
   /** Saves what every open file has written. Throws the first failure after all were tried. */
   async syncAll(): Promise<void> {
+    await this.parts.accessTimes.tell()
     const results = await Promise.allSettled([...this.parts.nodes.openFiles()].map(file => file.sync()))
     const failed = results.find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason

@@ -26,6 +26,8 @@ export class OpenFile {
   readonly inodeId: number
   /** Permission bits as known last, for clearing set-uid bits at the first write. */
   mode: number
+  /** Whether the next read is to move the access time. */
+  isAccessDue = false
   readonly #session: Session
   readonly #cache: KernelCache
   /** Opens and closes of the writer, one after the other. */
