@@ -69,8 +69,9 @@ export const acquireDirectory = method(
  * change of attributes also without NAME), and every directory whose entries it changes is leased to the
  * queue; an inode with several names shows in several directories, and all of these must be.
  *
- * Allowed: mkdir (the directory is leased from birth), create (without parents), symlink, mknod, link, rename,
- * remove (no tree), chmod, chown, utimes, writeInline, releaseDirectory. Each of the first five takes an id.
+ * Allowed: mkdir (the directory is leased from birth), create (without parents), symlink, mknod, link,
+ * rename, remove (no tree), chmod, chown, utimes, writeInline, releaseDirectory. Each of the first five takes
+ * an id.
  */
 export const queuedOperation = record({
   method: u16,
@@ -152,7 +153,10 @@ export const writeInline = method(
   record({ status: fileStatus }),
 )
 
-/** Payload of `PUSH.recall`: others wait for these directories. */
+/**
+ * Payload of `PUSH.recall`: others wait for these directories. It is repeated while they wait, and may come
+ * in one turn with the answer that granted the lease.
+ */
 export const recall = record({ queueId: text, inodeIds: list(int) })
 
 export const DIRECTORY_LEASE_METHODS: readonly Method<unknown, unknown>[] = [

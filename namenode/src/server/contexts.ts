@@ -8,7 +8,6 @@ import type { LeaseRefusal, PrepareContext, QueryContext } from '../operations/o
 import type { Tx } from '../store/tx.ts'
 import type { Parts } from './parts.ts'
 
-const NO_REFUSAL: LeaseRefusal = { reason: '', retryMs: 0 }
 const NOBODY: Principal = { user: 'nobody', groups: ['nobody'], superuser: false }
 
 export class LeaderQueryContext implements QueryContext {
@@ -68,7 +67,7 @@ export class LeaderPrepareContext implements PrepareContext {
     return this.#parts.writers.silent()
   }
 
-  leaseRefusal(): LeaseRefusal {
-    return NO_REFUSAL
+  leaseRefusal(queueId: string, inodeId: number): LeaseRefusal {
+    return this.#parts.leases.refusal(queueId, inodeId)
   }
 }

@@ -24,6 +24,9 @@ import { waitForSpace } from './disk-space.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { Interests } from './interests.ts'
+import { LeaseGate } from './leases/lease-gate.ts'
+import { addLeaseMetrics } from './leases/lease-metrics.ts'
+import { DIRECTORY_LEASE_TIMES, type DirectoryLeaseTimes } from './leases/lease-times.ts'
 import { Locks } from './locks/locks.ts'
 import { RememberedSessions } from './locks/remembered-sessions.ts'
 import { Metrics } from './metrics.ts'
@@ -55,6 +58,7 @@ export interface NamenodeConfig {
   /** How long dropped blocks are kept for a restored backup, in seconds. Default one day. */
   readonly backupHoldSeconds?: number
   readonly leaseTimes?: LeaseTimes
+  readonly directoryLeaseTimes?: DirectoryLeaseTimes
   /** Called when the process must stop at once. Default: exit with code 1. */
   readonly onFatal?: (error: Error) => void
 }
@@ -126,6 +130,7 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
       parts.rewrites.stop()
       parts.interests.stop()
       parts.locks.stop()
+      parts.leases.stop()
       await server.close()
       await parts.metrics.stop()
       await replica.stop()
@@ -182,6 +187,18 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
   metrics.gauge('caching_sessions', 'Sessions whose caches are kept true.', () => interests.count)
   metrics.gauge('invalidations', 'Changes that sessions with caches were told of.', () => interests.pushes)
   metrics.gauge('invalidation_waits', 'Answers that waited for caches.', () => interests.waits)
+  const housekeeping = new Housekeeping({
+    replica,
+    writers,
+    host,
+    logger,
+    folder,
+    isCheckpointing: () => checkpointer.isRunning,
+    reserveBytes: config.reserveBytes ?? RESERVE_BYTES,
+  })
+  const times = config.directoryLeaseTimes ?? DIRECTORY_LEASE_TIMES
+  const leases = new LeaseGate({ host, logger, replica, housekeeping, interests, times })
+  addLeaseMetrics(metrics, leases)
   const locks = new Locks(host, new RememberedSessions(folder), replica.term)
   metrics.gauge('locks_held', 'Pieces of file locks held, besides delegated ones.', () => locks.figures.held)
   metrics.gauge('lock_waiters', 'Requests that wait for a file lock.', () => locks.figures.waiting)
@@ -198,15 +215,8 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
     metrics,
     datanodes,
     rewrites,
-    housekeeping: new Housekeeping({
-      replica,
-      writers,
-      host,
-      logger,
-      folder,
-      isCheckpointing: () => checkpointer.isRunning,
-      reserveBytes: config.reserveBytes ?? RESERVE_BYTES,
-    }),
+    housekeeping,
+    leases,
     waiters: new ChangeWaiters(host.timers),
     interests,
     locks,

@@ -8,6 +8,7 @@ import type { Backups } from './backups.ts'
 import type { ChangeWaiters } from './change-waiters.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import type { Interests } from './interests.ts'
+import type { LeaseGate } from './leases/lease-gate.ts'
 import type { Locks } from './locks/locks.ts'
 import type { Metrics } from './metrics.ts'
 import type { Rewrites } from './rewrites.ts'
@@ -21,6 +22,7 @@ export interface Parts {
   readonly datanodes: Datanodes
   readonly writers: Writers
   readonly housekeeping: Housekeeping
+  readonly leases: LeaseGate
   readonly rewrites: Rewrites
   readonly waiters: ChangeWaiters
   readonly backups: Backups

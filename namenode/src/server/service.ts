@@ -69,6 +69,7 @@ export class Service implements RpcService {
   closed(connection: ServerConnection): void {
     this.#toFlush.delete(connection)
     this.#parts.interests.closed(connection)
+    this.#parts.leases.closed(connection)
   }
 
   report(event: string, fields: Record<string, unknown>): void {
@@ -77,10 +78,22 @@ export class Service implements RpcService {
 
   /** Sends the answers of a batch of applied commands. */
   applied(): void {
+    this.#parts.leases.applied()
     for (const connection of this.#toFlush) connection.flush()
     this.#toFlush.clear()
     this.#parts.interests.applied()
     if (this.#parts.waiters.count > 0) this.#parts.waiters.applied(this.index())
+  }
+
+  /** A request that had to wait comes in once more. */
+  #again(connection: ServerConnection, header: RequestHeader, payload: Reader): void {
+    try {
+      this.dispatch(connection, header, payload)
+    } catch (error) {
+      if (!isFsError(error)) throw error
+      connection.fail(header, error)
+    }
+    this.#toFlush.add(connection)
   }
 
   #read(
@@ -89,11 +102,15 @@ export class Service implements RpcService {
     header: RequestHeader,
     payload: Reader,
   ): void {
-    const context = this.#queryContext.of(header.principal)
     const { method } = operation
-    const { interests, replica } = this.#parts
+    const { interests, leases, replica } = this.#parts
     const { state } = replica
     const request = method.request.decode(payload)
+    if (leases.mayDelay(connection)) {
+      const again = (kept: Reader): void => this.#again(connection, header, kept)
+      if (leases.delays(connection, method, request, again)) return
+    }
+    const context = this.#queryContext.of(header.principal)
     const caching = interests.sessionOf(connection)
     if (caching !== undefined) interests.noteRequest(caching, method, request)
     if (operation.respond === undefined) {
@@ -112,7 +129,7 @@ export class Service implements RpcService {
     header: RequestHeader,
     payload: Reader,
   ): void {
-    const { housekeeping, host, replica, writers, metrics, interests } = this.#parts
+    const { housekeeping, host, replica, writers, metrics, interests, leases } = this.#parts
     if (header.sequence <= 0) throw new FsError('INVALID_ARGUMENT', 'a write needs its number in the session')
     const { id, principal, sequence, behind } = header
     const reference = { id, method: header.method }
@@ -127,8 +144,13 @@ export class Service implements RpcService {
       })
       return
     }
-    housekeeping.requireSpace(operation)
-    const request = operation.method.request.decode(payload)
+    const { method } = operation
+    const request = method.request.decode(payload)
+    housekeeping.requireSpace(operation, leases.isAwaited(method, request))
+    if (leases.mayDelay(connection)) {
+      const again = (kept: Reader): void => this.#again(connection, header, kept)
+      if (leases.delays(connection, method, request, again)) return
+    }
     const body = operation.prepare(request, this.#prepareContext.of(principal))
     const { seconds, nanos } = host.clock.wall()
     const { user, groups, superuser } = principal
@@ -142,13 +164,16 @@ export class Service implements RpcService {
           if (isLate) connection.flush()
           else this.#toFlush.add(connection)
         })
-        metrics.count(operation.method.name)
+        leases.settled(method, request)
+        metrics.count(method.name)
       },
       error => {
         connection.fail(reference, error)
+        leases.settled(method, request)
         this.#toFlush.add(connection)
       },
     )
+    leases.proposed(method, request)
   }
 
   #session(entry: SessionMethod, connection: ServerConnection, header: RequestHeader, payload: Reader): void {

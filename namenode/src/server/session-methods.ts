@@ -18,7 +18,6 @@ import { attachQueue } from '@hopbine/common/protocol/directory-leases.ts'
 import { changes, renewLease } from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
-import { requireQueue } from '../namespace/directory-leases.ts'
 import { groupOf } from '../namespace/placement.ts'
 import { WAIT_MS_MAX } from './change-waiters.ts'
 import { lockMethods } from './locks/lock-methods.ts'
@@ -48,8 +47,8 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
       parts.writers.spoke(connection.clientId)
       return {}
     }),
-    row(attachQueue, true, ({ queueId }) => ({
-      applied: requireQueue(parts.replica.state, queueId).applied,
+    row(attachQueue, true, ({ queueId }, connection) => ({
+      applied: parts.leases.attach(queueId, connection),
     })),
     row(changes, true, request => readChanges(parts, request)),
     row(declareCaching, false, ({ caching }, connection) => {

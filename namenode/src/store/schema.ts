@@ -147,10 +147,10 @@ CREATE TABLE change (
 CREATE TABLE lease_queue (
   queue_id TEXT PRIMARY KEY,           -- 32 hexadecimal digits
   applied INTEGER NOT NULL,            -- number of its last operation that was applied
-  revoked INTEGER NOT NULL,            -- 1: its leases were taken from it, and nothing of it is applied any more
+  revoked INTEGER NOT NULL,            -- 1: its leases were taken, nothing of it is applied any more
   seconds INTEGER NOT NULL,            -- time of its last operation, or of its birth
   nanos INTEGER NOT NULL,
-  rest BLOB NOT NULL                   -- msgpack: ranges of inode ids it may use, what its last operation failed with
+  rest BLOB NOT NULL                   -- msgpack: ranges of inode ids, what its last operation failed with
 ) STRICT, WITHOUT ROWID;
 
 -- Directories for which one queue's owner answers alone.
