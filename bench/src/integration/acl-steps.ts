@@ -99,10 +99,11 @@ CALLS = {
 
 def facts(root):
     found = {}
-    for top, names, files in os.walk(root):
-        for path in [top] + [os.path.join(top, name) for name in files]:
+    for top, _, files in os.walk(root):
+        for path in [top] + [os.path.join(top, file) for file in files]:
             status = os.lstat(path)
-            acls = {name: entries_of(os.getxattr(path, name)) for name in os.listxattr(path) if "posix" in name}
+            names = [name for name in os.listxattr(path) if "posix" in name]
+            acls = {name: entries_of(os.getxattr(path, name)) for name in names}
             place = os.path.relpath(path, root)
             found[place] = oct(status.st_mode), status.st_uid, status.st_gid, acls
     return found

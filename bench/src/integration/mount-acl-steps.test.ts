@@ -1,5 +1,5 @@
 // test-timeout-seconds: 600
-/** Random steps with ACLs by several users, on a mount and on this machine's own filesystem: no difference. */
+/** Random steps with ACLs by several users, on a mount and on a local filesystem: no difference. */
 import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { chmodSync, mkdtempSync } from 'node:fs'
