@@ -71,7 +71,7 @@ export function isConcerned(notes: InterestNotes, tx: Tx, concern: Concern, nowM
     const above = directoryAbove(tx, parent)
     if (above !== 0 && notes.has(above, listed, nowMs)) return true
   }
-  return otherPlaces(tx, inodeId).some(other => notes.has(other, listed, nowMs))
+  return placesNow(tx, inodeId).some(other => notes.has(other, listed, nowMs))
 }
 
 /** What the session that made a change learns from its answer. */
@@ -79,7 +79,7 @@ export function noteOwn(notes: InterestNotes, tx: Tx, concern: Concern, nowMs: n
   const { inodeId, parents, place } = concern
   for (const parent of parents) notes.note(parent, INTEREST.entries, nowMs)
   if (place !== 0) notes.note(place, INTEREST.near, nowMs)
-  for (const other of otherPlaces(tx, inodeId)) notes.note(other, INTEREST.near, nowMs)
+  for (const other of placesNow(tx, inodeId)) notes.note(other, INTEREST.near, nowMs)
   notes.note(inodeId, INTEREST.attributes, nowMs)
 }
 
@@ -131,10 +131,9 @@ function directoryAbove(tx: Tx, directoryId: number): number {
   return above < 0 ? 0 : (directories.id[above] as number)
 }
 
-/** Directories of an inode that has several names. */
-function otherPlaces(tx: Tx, inodeId: number): number[] {
+/** Directories where the inode has its names now, which need not be where a change says. */
+function placesNow(tx: Tx, inodeId: number): number[] {
   if (tx.directories.findId(inodeId) >= 0) return []
   const row = tx.entries.findId(inodeId)
-  if (row === undefined || row.nlink <= 1) return []
-  return placesOf(tx, row).map(({ parentId }) => parentId)
+  return row === undefined ? [] : placesOf(tx, row).map(({ parentId }) => parentId)
 }
