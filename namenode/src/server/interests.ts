@@ -12,6 +12,7 @@ import {
   type Invalidation,
   invalidations,
 } from '@hopbine/common/protocol/cache-interest.ts'
+import { applyQueue } from '@hopbine/common/protocol/directory-leases.ts'
 import { list_ } from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import { PUSH } from '@hopbine/common/protocol/session.ts'
@@ -202,10 +203,11 @@ export class Interests {
 
   /**
    * Calls `answer` when no other session has cached what the commands changed that were applied last: at once,
-   * or later (`isLate`). The writer's own session counts as told.
+   * or later (`isLate`). The writer's own session counts as told, but for a batch: what it is about is leased,
+   * and counts as told when the lease ends.
    */
-  settle(clientId: string, answer: (isLate: boolean) => void): void {
-    const pushes = this.#pending.length === 0 ? [] : this.#tell(clientId)
+  settle(clientId: string, { id }: Method<unknown, unknown>, answer: (isLate: boolean) => void): void {
+    const pushes = this.#pending.length === 0 ? [] : this.#tell(clientId, id !== applyQueue.id)
     this.#whenOver(pushes, answer)
   }
 
@@ -218,7 +220,7 @@ export class Interests {
 
   /** Tells of what the leader itself changed, for which nobody waits, and sends what has gathered. */
   applied(): void {
-    if (this.#pending.length > 0) this.#tell('')
+    if (this.#pending.length > 0) this.#tell('', false)
     for (const connection of this.#toFlush) connection.flush()
     this.#toFlush.clear()
   }
@@ -228,13 +230,13 @@ export class Interests {
   }
 
   /** Pushes the gathered changes to whom they concern; answers those pushes. */
-  #tell(writerId: string): Push[] {
+  #tell(writerId: string, isToldOwn: boolean): Push[] {
     const pending = this.#pending
     this.#pending = []
     const nowMs = this.#host.clock.monotonicMs()
     const pushes: Push[] = []
     for (const session of this.#sessions.values()) {
-      if (session.clientId === writerId) {
+      if (session.clientId === writerId && isToldOwn) {
         session.notedMs = nowMs
         for (const { concern, clientId } of pending) {
           if (clientId === writerId) noteOwn(session.notes, this.#state, concern, nowMs)

@@ -159,7 +159,7 @@ export class Service implements RpcService {
       { operation, envelope, body },
       ({ failed, payload: answer }) => {
         if (!failed) this.#parts.locks.applied(operation.method, request)
-        interests.settle(clientId, isLate => {
+        interests.settle(clientId, method, isLate => {
           connection.respondEncoded(reference, answer, failed)
           if (isLate) connection.flush()
           else this.#toFlush.add(connection)
