@@ -261,6 +261,18 @@ export const mknod = method(
  * CROSS_SHARD.
  */
 export const link = method(38, 'link', 'write', 1, record({ from: text, to: text }), statusAnswer)
+/**
+ * An empty file without a name, with owner, group, mode and ACL as if it were made in that directory. The
+ * caller's session has it open until it says `releaseOrphans`; `link` may give it a name until then.
+ */
+export const createUnnamed = method(
+  49,
+  'createUnnamed',
+  'write',
+  1,
+  record({ directory: text, mode: u16, umask }),
+  statusAnswer,
+)
 /** The session no longer has these inodes open. */
 export const releaseOrphans = method(
   39,
@@ -342,6 +354,7 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   access,
   mknod,
   link,
+  createUnnamed,
   releaseOrphans,
   punch,
   setXattr,

@@ -54,6 +54,7 @@ const KNOWN: Record<string, string> = {
   access: '0b6cef6beaed',
   mknod: '04a0c140aa3f',
   link: 'c87586e9a1cd',
+  createUnnamed: 'd979dad4c480',
   releaseOrphans: 'a32668e297b2',
   punch: 'c021307c5973',
   setXattr: 'eb7ea384996d',

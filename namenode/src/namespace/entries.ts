@@ -32,12 +32,19 @@ export interface NewInode {
 
 /**
  * Makes an inode under a name that is free: owned by the caller, with the parent's group and default ACL
- * where that directory has such. Checks are the callers'.
+ * where that directory has such. It may lie elsewhere, in the directory `at`. Checks are the callers'.
  */
-export function addInode(tx: Tx, context: CommandContext, parent: number, inode: NewInode): EntryRow {
+export function addInode(
+  tx: Tx,
+  context: CommandContext,
+  parent: number,
+  inode: NewInode,
+  at = parent,
+): EntryRow {
   const inherited = inode.kind === KIND.symlink ? undefined : defaultAclOf(tx, parent)
   const row = newRow(tx, context, parent, inode, inherited)
-  assert(addEntry(tx, context, parent, row), `${inode.name} was free`)
+  row.parentId = tx.directories.id[at] as number
+  assert(addEntry(tx, context, at, row), `${inode.name} was free`)
   if (row.flags & ENTRY_FLAG.accessAcl) tx.acls.setAccess(row.id, inherited?.acl)
   if (row.flags & ENTRY_FLAG.defaultAcl) tx.acls.setDefault(row.id, inherited)
   return row

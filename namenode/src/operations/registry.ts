@@ -14,6 +14,7 @@ import { complete } from './complete.ts'
 import { confirmTombstones } from './confirm-tombstones.ts'
 import { contentSummary } from './content-summary.ts'
 import { create } from './create.ts'
+import { createUnnamed } from './create-unnamed.ts'
 import { endSession } from './end-session.ts'
 import { finishRewrite } from './finish-rewrite.ts'
 import { fsck } from './fsck.ts'
@@ -68,6 +69,7 @@ const WRITES: readonly WriteOperation[] = [
   symlink,
   mknod,
   link,
+  createUnnamed,
   releaseOrphans,
   punch,
   setXattr,
