@@ -40,7 +40,7 @@ const options = [
     value: 'MILLISECONDS',
     maximum: 1_000,
     default: 1_000,
-    sentence: 'How long changes made elsewhere may stay unseen; 0 asks the namenode every time.',
+    sentence: 'How long the kernel may use what it was told; changes made elsewhere end that. 0 asks every time.',
   },
   {
     name: 'atime',

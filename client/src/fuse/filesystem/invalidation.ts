@@ -31,6 +31,8 @@ export interface InvalidationParts {
 
 /** How long the kernel may take to forget one name, in milliseconds. */
 const FORGET_MS = 20
+/** The kernel counts lifetimes in ticks, rounded up; in milliseconds. */
+const TICK_MS = 10
 /** Names being forgotten at a time, each in a thread of the pool. */
 const FORGETTING_MAX = 8
 
@@ -140,7 +142,7 @@ export class Invalidator {
   async #outdate(untilMs: number): Promise<void> {
     this.epochs += 1
     if (this.#parts.device.write([encodeIncrementEpoch()]) !== 'refused') return
-    await sleep(Math.max(0, untilMs - performance.now()))
+    await sleep(Math.max(0, untilMs + TICK_MS - performance.now()))
   }
 
   #acknowledge(number: number): void {
