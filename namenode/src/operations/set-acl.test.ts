@@ -1,5 +1,13 @@
 import { ACL_TAG, type AclEntry, getAcl, SET_ACL, setAcl } from '@hopbine/common/protocol/acl.ts'
-import { access, link, mknod, setXattr } from '@hopbine/common/protocol/metadata.ts'
+import {
+  access,
+  link,
+  mknod,
+  REMOVE,
+  releaseOrphans,
+  remove,
+  setXattr,
+} from '@hopbine/common/protocol/metadata.ts'
 import { FLAG, KIND } from '@hopbine/common/protocol/types.ts'
 import t from 'tap'
 import type { TestSession } from '../testing/test-session.ts'
@@ -248,6 +256,18 @@ t.test('it follows the inode through renames and links, and goes with it', async
   shard.verify()
   operator.remove('/e', true)
   for (let left = 1; left > 0; ) left = shard.own<{ left: number }>(reclaim, { max: 2 }).left
+  t.equal(rowsOf(shard), 0)
+  shard.verify()
+})
+
+t.test('a file that lives on without a name keeps its ACL until it is let go', async t => {
+  const { shard, operator } = openShard()
+  const { id } = operator.create('/f', { content: 'x' })
+  set(operator, '/f', { access: FULL })
+  operator.write(remove, { path: '/f', recursive: false, only: REMOVE.any, keepOpen: [id] })
+  t.equal(rowsOf(shard), 3)
+  shard.verify()
+  operator.write(releaseOrphans, { inodeIds: [id] })
   t.equal(rowsOf(shard), 0)
   shard.verify()
 })
