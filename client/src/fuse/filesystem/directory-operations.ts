@@ -80,6 +80,7 @@ export async function syncDirectory(
   { header }: RequestOf<'fsyncdir'>,
 ): Promise<Reply> {
   if (header.nodeId === ROOT_NODE) await context.syncAll()
+  else await context.parts.leases?.sync()
   return done(header)
 }
 

@@ -176,7 +176,9 @@ export async function flushFile(context: MountContext, { header, body }: Request
 }
 
 export async function syncFile(context: MountContext, { header, body }: RequestOf<'fsync'>): Promise<Reply> {
-  await context.parts.handles.file(body.handle).file.sync()
+  const { file } = context.parts.handles.file(body.handle)
+  await file.sync()
+  await context.parts.leases?.sync(file.inodeId)
   return done(header)
 }
 

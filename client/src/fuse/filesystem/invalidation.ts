@@ -14,8 +14,8 @@ import {
   invalidations,
 } from '@hopbine/common/protocol/cache-interest.ts'
 import { PUSH } from '@hopbine/common/protocol/session.ts'
-import type { RpcClient } from '@hopbine/common/rpc/client.ts'
 import type { Reader } from '@hopbine/common/wire/reader.ts'
+import type { MountClient } from '../../leases/leased-namespace.ts'
 import { ROOT_NODE } from '../protocol/constants.ts'
 import { encodeIncrementEpoch, encodeInvalidateEntry, encodeInvalidateInode } from '../protocol/encode.ts'
 import type { Device } from '../session/device.ts'
@@ -23,7 +23,7 @@ import type { KernelCache } from './kernel-cache.ts'
 import type { NodeTable } from './node-table.ts'
 
 export interface InvalidationParts {
-  readonly rpc: RpcClient
+  readonly rpc: MountClient
   readonly nodes: NodeTable
   readonly cache: KernelCache
   readonly device: Pick<Device, 'write' | 'writeInPool'>

@@ -1,9 +1,10 @@
 /** What the operations of one mount share. It wires and counts; the operations decide. */
 import type { Logger } from '@hopbine/common/base/log.ts'
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
-import type { RpcCaller, RpcClient } from '@hopbine/common/rpc/client.ts'
+import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
 import { inodePath } from '../../fs/paths.ts'
 import type { Session } from '../../fs/session.ts'
+import type { LeasedNamespace, MountClient } from '../../leases/leased-namespace.ts'
 import { ROOT_NODE } from '../protocol/constants.ts'
 import { type Attributes, type Entry, encodeInvalidateInode } from '../protocol/encode.ts'
 import type { RequestHeader } from '../protocol/request.ts'
@@ -18,7 +19,9 @@ import type { NodeTable } from './node-table.ts'
 export interface MountParts {
   /** The mount's own session: reads and writes of what was opened with right. */
   readonly session: Session
-  readonly rpc: RpcClient
+  readonly rpc: MountClient
+  /** Undefined: every call goes to the namenode. */
+  readonly leases: LeasedNamespace | undefined
   readonly logger: Logger
   readonly nodes: NodeTable
   readonly handles: HandleTable
@@ -113,6 +116,7 @@ export class MountContext {
   async syncAll(): Promise<void> {
     await this.parts.accessTimes.tell()
     const results = await Promise.allSettled([...this.parts.nodes.openFiles()].map(file => file.sync()))
+    await this.parts.leases?.sync()
     const failed = results.find(result => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
