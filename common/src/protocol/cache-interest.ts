@@ -11,10 +11,10 @@ export const CACHE_MS = 1_000
 export const CACHE_DRIFT_MS = 150
 
 /**
- * Says that answers on this connection are cached from now on, or (`caching` false) that nothing is cached any
- * more. To be said anew on each connection, before anything is asked. Such a session names what it asks by
- * inode: `/.reserved/.inodes/ID` and `/.reserved/.inodes/ID/NAME`; of other paths only the attributes of what
- * is at their end may be cached, no names.
+ * Says that answers on this connection are cached from now on, or (`caching` false) that nothing is cached
+ * any more. To be said anew on each connection, before anything is asked. Such a session names what it asks
+ * by inode: `/.reserved/.inodes/ID` and `/.reserved/.inodes/ID/NAME`; of other paths only the attributes of
+ * what is at their end may be cached, no names.
  */
 export const declareCaching = method(
   58,

@@ -202,16 +202,18 @@ export class Interests {
   }
 
   /**
-   * Calls `answer` when no other session has cached what the commands changed that were applied last: at once,
-   * or later (`isLate`). The writer's own session counts as told, but for a batch: what it is about is leased,
-   * and counts as told when the lease ends.
+   * Calls `answer` when no other session has cached what the commands changed that were applied last: at
+   * once, or later (`isLate`). The writer's own session counts as told, but for a batch: what it is about is
+   * leased, and counts as told when the lease ends.
    */
   settle(clientId: string, { id }: Method<unknown, unknown>, answer: (isLate: boolean) => void): void {
     const pushes = this.#pending.length === 0 ? [] : this.#tell(clientId, id !== applyQueue.id)
     this.#whenOver(pushes, answer)
   }
 
-  /** Calls `answer` when everything pushed until now is acknowledged: for a write that is asked a second time. */
+  /**
+   * Calls `answer` when everything pushed until now is acknowledged: for a write that is asked a second time.
+   */
   settleAgain(answer: (isLate: boolean) => void): void {
     const pushes: Push[] = []
     for (const session of this.#sessions.values()) pushes.push(...session.pushes.values())

@@ -1,8 +1,9 @@
 /**
  * Keeps the kernel's caches true: takes what the namenode says that others changed, tells the kernel, and
  * acknowledges when the kernel does not use it any more. Forgetting a name takes a lock in the kernel that a
- * request of ours may hold while it waits at the namenode, so that is told from a thread of the pool and never
- * waited for longer than a moment: then all names of the mount are outdated at once, which takes no lock.
+ * request of ours may hold while it waits at the namenode, so that is told from a thread of the pool and
+ * never waited for longer than a moment: then all names of the mount are outdated at once, which takes no
+ * lock.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isFsError } from '@hopbine/common/base/errors.ts'
@@ -41,7 +42,9 @@ export class Invalidator {
   #forgetting = 0
   /** Pushes to be acknowledged at the end of the turn. */
   #numbers: number[] = []
-  /** Inodes and names that the kernel was told to forget, and how often it was too busy and forgot all names. */
+  /**
+   * Inodes and names that the kernel was told to forget, and how often it was too busy and forgot all names.
+   */
   inodes = 0
   names = 0
   epochs = 0
@@ -59,7 +62,9 @@ export class Invalidator {
     })
   }
 
-  /** The kernel has nothing cached any more. A namenode that does not hear it waits for our time to be over. */
+  /**
+   * The kernel has nothing cached any more. A namenode that does not hear it waits for our time to be over.
+   */
   async end(): Promise<void> {
     try {
       await this.#parts.rpc.call(declareCaching, { caching: false }, { retryMs: 0 })

@@ -13,7 +13,9 @@ export interface Stamp {
   readonly seen: number
 }
 
-/** Changes remembered, to tell which answers they overtook; of older questions everything counts as overtaken. */
+/**
+ * Changes remembered, to tell which answers they overtook; of older questions everything counts as overtaken.
+ */
 const CHANGES_MAX = 1024
 /** Names remembered per lifetime; beyond it every name counts as told. */
 const NAMES_MAX = 65_536

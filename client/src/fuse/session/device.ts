@@ -101,6 +101,7 @@ export class Device {
 }
 
 function writtenBy({ code }: NodeJS.ErrnoException): Written {
-  // ENOENT: the caller was killed meanwhile, or the kernel does not know the name. ENODEV, EBADF: the mount is gone.
+  // ENOENT: the caller was killed meanwhile, or the kernel does not know the name. ENODEV, EBADF: the mount
+  // is gone.
   return code === 'ENOENT' || code === 'ENODEV' || code === 'EBADF' ? 'unwanted' : 'refused'
 }
