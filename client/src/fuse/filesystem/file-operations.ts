@@ -127,7 +127,7 @@ async function openExisting(
   return createReply(context, header, context.entry(proven.status, header.nodeId, stamp), row, 0)
 }
 
-function createReply(
+export function createReply(
   context: MountContext,
   header: RequestHeader,
   entry: Entry,
@@ -212,7 +212,7 @@ async function proveAccess(
   return { status, map: undefined }
 }
 
-function takeHandle(context: MountContext, status: WireStatus, flags: number): FileHandleRow {
+export function takeHandle(context: MountContext, status: WireStatus, flags: number): FileHandleRow {
   const { nodes, session, cache } = context.parts
   let file = nodes.node(status.id).open
   if (file === undefined) {
@@ -229,7 +229,7 @@ function takeHandle(context: MountContext, status: WireStatus, flags: number): F
  * Past the kernel's pages go O_DIRECT, and O_APPEND for writing: the end of the file is where the lease
  * says, which may be behind the end that the kernel knows.
  */
-function isDirect(flags: number): boolean {
+export function isDirect(flags: number): boolean {
   const isAppending = (flags & O_APPEND) !== 0 && (flags & O_ACCESS_MODE) !== O_RDONLY
   return isAppending || (flags & O_DIRECT) !== 0
 }

@@ -7,6 +7,7 @@ import * as files from './file-operations.ts'
 import type { MountContext } from './mount-context.ts'
 import * as names from './name-operations.ts'
 import * as ranges from './range-operations.ts'
+import { createUnnamedFile } from './unnamed-files.ts'
 import * as xattrs from './xattr-operations.ts'
 
 type Operation<Name extends RequestName> = (
@@ -29,6 +30,7 @@ const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
   rename2: names.move,
   open: files.openFile,
   create: files.createFile,
+  tmpfile: createUnnamedFile,
   read: files.readFile,
   write: files.writeFile,
   flush: files.flushFile,

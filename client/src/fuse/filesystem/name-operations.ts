@@ -90,6 +90,7 @@ export async function hardLink(context: MountContext, { header, body }: RequestO
   const stamp = context.parts.cache.stamp()
   const request = { from: context.path(body.oldNodeId), to: context.child(header.nodeId, body.name) }
   const { status } = await context.as(header).call(link, request)
+  context.parts.nodes.find(status.id)?.open?.named()
   return entryReply(context, header, context.entry(status, header.nodeId, stamp))
 }
 

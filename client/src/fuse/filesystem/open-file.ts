@@ -75,6 +75,12 @@ export class OpenFile {
     this.#endOrphan = end
   }
 
+  /** It has a name now, so nobody needs to hear that it is open. */
+  named(): void {
+    this.#endOrphan?.()
+    this.#endOrphan = undefined
+  }
+
   addHandle(isWritable: boolean): void {
     this.#handles += 1
     if (isWritable) this.#writableHandles += 1
