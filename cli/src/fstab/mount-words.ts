@@ -31,15 +31,21 @@ const WITH_VALUE: Readonly<Record<string, string>> = {
 const FLAGS: Readonly<Record<string, string>> = {
   ro: '--read-only',
   allow_other: '--allow-other',
+  sync: '--sync',
   suid: '--suid',
   dev: '--dev',
 }
 /** What negates an earlier word, as in `suid,nosuid`. */
-const NEGATIONS: Readonly<Record<string, string>> = { rw: '--read-only', nosuid: '--suid', nodev: '--dev' }
+const NEGATIONS: Readonly<Record<string, string>> = {
+  rw: '--read-only',
+  nosuid: '--suid',
+  nodev: '--dev',
+  async: '--sync',
+}
 /** Words for mount(8) itself or for other tools; here they say nothing. */
 const IGNORED = new Set([
   ...['', 'defaults', 'auto', 'noauto', 'user', 'nouser', 'users', 'owner', 'noowner', 'group', 'nogroup'],
-  ...['_netdev', 'nofail', 'exec', 'async', 'relatime'],
+  ...['_netdev', 'nofail', 'exec', 'relatime'],
 ])
 const IGNORED_START = /^(x-|X-|comment=)/
 /** Letters of options that take a word of their own. */
