@@ -29,6 +29,8 @@ export interface LocalEntry {
   readonly id: number
   readonly kind: number
   size: number
+  /** What it wrote itself since it holds the directory. */
+  content?: string
 }
 
 export class LeaseHolder {
@@ -42,6 +44,7 @@ export class LeaseHolder {
   readonly recalled: number[] = []
   applied = 0
   batches = 0
+  readonly #asking = new Set<number>()
   #ids: number[] = []
   #waiting: QueuedOperation[] = []
   #flushing: Promise<void> = Promise.resolve()
@@ -68,9 +71,14 @@ export class LeaseHolder {
 
   async acquire(inodeId: number): Promise<ResponseOf<typeof acquireDirectory>> {
     const ids = this.#ids.length < IDS / 2 ? IDS : 0
+    this.#asking.add(inodeId)
     const answer = await this.client.call(acquireDirectory, { queueId: this.queueId, inodeId, ids })
     for (let i = 0; i < answer.ids; i++) this.#ids.push(answer.firstId + i)
-    if (answer.granted) this.held.set(inodeId, entriesOf(answer.entries))
+    // The recall may have come in one turn with the grant.
+    const isRecalled = !this.#asking.delete(inodeId)
+    if (!answer.granted) return answer
+    if (isRecalled) await this.release(inodeId)
+    else this.held.set(inodeId, entriesOf(answer.entries))
     return answer
   }
 
@@ -131,6 +139,7 @@ export class LeaseHolder {
     if (this.isSilent) return
     for (const inodeId of inodeIds) {
       // One that was released or removed meanwhile needs no second release.
+      this.#asking.delete(inodeId)
       if (!this.held.delete(inodeId)) continue
       this.push(queued(releaseDirectory, { inodeId }))
     }
@@ -146,6 +155,7 @@ function entriesOf(entries: readonly FileStatus[]): Map<string, LocalEntry> {
 }
 
 /** The entry of a new directory or file. */
-export function localEntry(id: number, kind: number = KIND.file, size = 0): LocalEntry {
-  return { id, kind, size }
+export function localEntry(id: number, content?: string): LocalEntry {
+  if (content === undefined) return { id, kind: KIND.directory, size: 0 }
+  return { id, kind: KIND.file, size: content.length, content }
 }
