@@ -2,7 +2,7 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { setAcl as method, SET_ACL } from '@hopbine/common/protocol/acl.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
-import { aclMode, MODE_BITS } from '@hopbine/common/rules/permission.ts'
+import { aclMode } from '@hopbine/common/rules/permission.ts'
 import { changedAcls, numbered } from '../namespace/acl.ts'
 import { rowOf, saveAttributes } from '../namespace/attributes.ts'
 import { callerOf, requireOwner } from '../namespace/permission.ts'
@@ -24,8 +24,8 @@ export const setAcl = plainWrite(method, (tx, context, request) => {
   if (byDefault !== undefined && row.kind !== KIND.directory) {
     throw new FsError('INVALID_ARGUMENT', 'only directories have a default ACL')
   }
-  const mode = (row.mode & MODE_BITS & ~RIGHTS_BITS) | access.bits
-  row.mode = aclMode(caller, row.groupId, mode)
+  const isAccessAsked = request.access !== undefined || request.how === SET_ACL.base
+  if (isAccessAsked) row.mode = aclMode(caller, row.groupId, (row.mode & ~RIGHTS_BITS) | access.bits)
   row.flags &= ~(ENTRY_FLAG.accessAcl | ENTRY_FLAG.defaultAcl)
   if (access.acl !== undefined) row.flags |= ENTRY_FLAG.accessAcl
   if (byDefault !== undefined) row.flags |= ENTRY_FLAG.defaultAcl
