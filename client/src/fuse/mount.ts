@@ -22,6 +22,7 @@ import { Identity } from './filesystem/identity.ts'
 import { Invalidator } from './filesystem/invalidation.ts'
 import { KernelCache } from './filesystem/kernel-cache.ts'
 import { MountContext } from './filesystem/mount-context.ts'
+import { MountLocks } from './filesystem/mount-locks.ts'
 import { MountService } from './filesystem/mount-service.ts'
 import { NodeTable } from './filesystem/node-table.ts'
 import { Device, type ReaderKind } from './session/device.ts'
@@ -126,6 +127,7 @@ export class Mount {
       nodes: nodes.count,
       openFiles: nodes.openCount,
       handles: handles.count,
+      locks: this.#context.parts.locks.figures(),
       invalidations: this.#invalidator.figures(),
       accessTimesLost: this.#context.parts.accessTimes.lost,
       ...(this.#context.parts.leases === undefined ? {} : { leases: this.#context.parts.leases.figures() }),
@@ -186,6 +188,7 @@ async function connectContext(options: MountOptions): Promise<MountContext> {
       leases,
       logger,
       nodes,
+      locks: new MountLocks({ rpc, nodes, logger }),
       handles: new HandleTable(),
       identity: new Identity(),
       cache: new KernelCache(Math.min(options.cacheMs, CACHE_MS)),
@@ -233,6 +236,7 @@ async function startSession(
     const invalidator = new Invalidator({ rpc, nodes, cache, device })
     // Before the kernel asks anything: the namenode remembers only what it tells from then on.
     if (cache.cacheMs > 0) await invalidator.start()
+    await context.parts.locks.session.start()
     const source = `hopbine:${options.path}`
     await mountDevice(device.fd, { directory, source, readOnly, allowOther, suid, devices })
     session.start()
@@ -243,6 +247,7 @@ async function startSession(
       invalidator,
       close: async () => {
         device.close()
+        await context.parts.locks.session.end()
         if (cache.cacheMs > 0) await invalidator.end()
         close()
       },

@@ -45,8 +45,8 @@ export async function openFile(context: MountContext, { header, body }: RequestO
     if (map !== undefined && !row.file.hasWriter) row.file.useMap(map, stamp)
     if (body.openFlags & OPEN_KILL_PRIVILEGES) await withoutPrivileges(context, path, status)
     if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
+    const caching = (await isShared(row)) ? OPEN_FLAG.directIo : cacheFlags(context, status, flags)
     const handle = context.parts.handles.add(row)
-    const caching = cacheFlags(context, status, flags)
     // Reads of pages that the kernel kept are not heard of: opening the file to read it stands for them.
     const isReadFromPages = map !== undefined && (caching & OPEN_FLAG.keepCache) !== 0
     if (isReadFromPages && row.file.isAccessDue) noteRead(context, row.file)
@@ -107,7 +107,8 @@ async function created(
     header,
     context.entry(status, header.nodeId, stamp),
     row,
-    isDirect(flags) ? OPEN_FLAG.directIo : 0,
+    // Nobody else knows of a file that was just made, but of a name that many use.
+    isDirect(flags) || ((flags & O_EXCL) === 0 && (await isShared(row))) ? OPEN_FLAG.directIo : 0,
   )
 }
 
@@ -124,7 +125,8 @@ async function openExisting(
   const proven = await proveAccess(context, header, path, flags)
   const row = takeHandle(context, proven.status, flags)
   if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
-  return createReply(context, header, context.entry(proven.status, header.nodeId, stamp), row, 0)
+  const openFlags = isDirect(flags) || (await isShared(row)) ? OPEN_FLAG.directIo : 0
+  return createReply(context, header, context.entry(proven.status, header.nodeId, stamp), row, openFlags)
 }
 
 export function createReply(
@@ -222,7 +224,9 @@ export function takeHandle(context: MountContext, status: WireStatus, flags: num
   const isWritable = (flags & O_ACCESS_MODE) !== O_RDONLY
   file.addHandle(isWritable)
   file.isAccessDue ||= context.parts.accessTimes.isDue(status, now())
-  return { kind: 'file', file, isWritable, isAppending: isWritable && (flags & O_APPEND) !== 0 }
+  const isMappable = (flags & O_ACCESS_MODE) === O_RDWR
+  const isShared = isMappable ? context.parts.locks.session.opens.open(status.id) : undefined
+  return { kind: 'file', file, isWritable, isAppending: isWritable && (flags & O_APPEND) !== 0, isShared }
 }
 
 /**
@@ -232,6 +236,14 @@ export function takeHandle(context: MountContext, status: WireStatus, flags: num
 export function isDirect(flags: number): boolean {
   const isAppending = (flags & O_APPEND) !== 0 && (flags & O_ACCESS_MODE) !== O_RDONLY
   return isAppending || (flags & O_DIRECT) !== 0
+}
+
+/**
+ * Two kernels have two page caches: a file that another session has open for reading and writing, too, goes
+ * past this one's, which also refuses to map it shared.
+ */
+async function isShared(row: FileHandleRow): Promise<boolean> {
+  return (await row.isShared) === true
 }
 
 /** Pages that the kernel holds stay good while the content is what it was when they were read. */
@@ -254,13 +266,17 @@ async function dropHandle(context: MountContext, handle: number): Promise<void> 
  * A failure now can be told to nobody: close(2) had its answer at FLUSH. It is counted, and logged by the
  * mount.
  */
-async function letGo(context: MountContext, { file, isWritable }: FileHandleRow): Promise<void> {
+async function letGo(
+  context: MountContext,
+  { file, isWritable, isShared }: FileHandleRow,
+): Promise<void> {
   const { nodes } = context.parts
   try {
     await file.release(isWritable)
   } catch (error) {
     context.tellLateFailure(file.inodeId, error)
   } finally {
+    if (isShared !== undefined) context.parts.locks.session.opens.close(file.inodeId)
     if (file.handles === 0 && nodes.find(file.inodeId)?.open === file) nodes.setClosed(file.inodeId)
   }
 }

@@ -14,6 +14,7 @@ import { attributesOf } from './attributes.ts'
 import type { HandleTable } from './handle-table.ts'
 import type { Identity } from './identity.ts'
 import type { KernelCache, Stamp } from './kernel-cache.ts'
+import type { MountLocks } from './mount-locks.ts'
 import type { NodeTable } from './node-table.ts'
 
 export interface MountParts {
@@ -25,6 +26,7 @@ export interface MountParts {
   readonly logger: Logger
   readonly nodes: NodeTable
   readonly handles: HandleTable
+  readonly locks: MountLocks
   readonly identity: Identity
   readonly cache: KernelCache
   readonly accessTimes: AccessTimes

@@ -4,6 +4,7 @@ import type { FuseService, Reply } from '../session/session.ts'
 import * as attributes from './attribute-operations.ts'
 import * as directories from './directory-operations.ts'
 import * as files from './file-operations.ts'
+import * as locks from './lock-operations.ts'
 import type { MountContext } from './mount-context.ts'
 import * as names from './name-operations.ts'
 import * as ranges from './range-operations.ts'
@@ -33,9 +34,12 @@ const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
   tmpfile: createUnnamedFile,
   read: files.readFile,
   write: files.writeFile,
-  flush: files.flushFile,
+  flush: locks.flushFile,
   fsync: files.syncFile,
-  release: files.releaseFile,
+  release: locks.releaseFile,
+  getlk: locks.testLock,
+  setlk: locks.setLock,
+  setlkw: locks.setLock,
   fallocate: ranges.allocate,
   lseek: ranges.seek,
   statfs: attributes.room,
@@ -49,6 +53,18 @@ const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
   releasedir: directories.releaseDirectory,
   fsyncdir: directories.syncDirectory,
 }
+
+/** Operations that are refused to handles whose locks were lost. */
+const WITH_KEPT_LOCKS: ReadonlySet<RequestName> = new Set<RequestName>([
+  'read',
+  'write',
+  'fsync',
+  'fallocate',
+  'lseek',
+  'getlk',
+  'setlk',
+  'setlkw',
+])
 
 /** Operations that change names in a directory. */
 const NAMING: ReadonlySet<RequestName> = new Set<RequestName>([
@@ -71,10 +87,17 @@ export class MountService implements FuseService {
   }
 
   serve(request: Request): Reply | Promise<Reply> | undefined {
+    if (WITH_KEPT_LOCKS.has(request.name)) {
+      this.#context.parts.locks.requireKept((request.body as { readonly handle: number }).handle)
+    }
     const operation = OPERATIONS[request.name] as Operation<RequestName> | undefined
     const reply = operation?.(this.#context, request)
     if (NAMING.has(request.name) && reply instanceof Promise) this.#noteNaming(request, reply)
     return reply
+  }
+
+  interrupt(unique: number): boolean {
+    return this.#context.parts.locks.interrupt(unique)
   }
 
   /** The kernel holds locks of the directories until it is answered. */

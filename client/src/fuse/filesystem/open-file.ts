@@ -168,6 +168,12 @@ export class OpenFile {
     this.#changed = undefined
   }
 
+  /** Others may have written until now, or may from now on: nothing is kept that they could not see or change. */
+  async settle(): Promise<void> {
+    await this.#closeWriter()
+    this.#map = undefined
+  }
+
   /** A descriptor was closed: the same, and the lease goes back unless others may still write. */
   async flush(isWritable: boolean): Promise<void> {
     if (this.#writer === undefined) return

@@ -29,6 +29,8 @@ const WANTED: readonly CapabilityName[] = [
   'asyncDirectIo',
   'parallelDirectoryOperations',
   'posixAcl',
+  'posixLocks',
+  'flockLocks',
   'maxPages',
   'cacheSymlinks',
   'handleKillPrivileges2',

@@ -5,12 +5,12 @@ import type { ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import type { SessionMethod } from '../session-methods.ts'
 import type { Locks } from './locks.ts'
 
-/** Only superusers' connections speak for all processes of a machine, as a mount does. */
+/** Locks are advice among those who ask for them: they give and take no rights. */
 export function lockMethods(locks: Locks): SessionMethod[] {
   const row = <Req, Res>(
     method: Method<Req, Res>,
     answer: (request: Req, connection: ServerConnection) => Res | Promise<Res>,
-  ): SessionMethod => ({ method, privileged: true, answer: answer as SessionMethod['answer'] })
+  ): SessionMethod => ({ method, privileged: false, answer: answer as SessionMethod['answer'] })
   return [
     row(rpc.openLocks, (request, connection) => locks.open(request, connection)),
     row(rpc.lock, (request, connection) => locks.lock(request, connection)),
