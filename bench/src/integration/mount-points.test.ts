@@ -1,6 +1,7 @@
 // test-timeout-seconds: 400
 /** Where one can mount and where not, in clear words; the helper of mount(8); and what a mount must bear. */
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -150,6 +151,44 @@ for handle in handles: os.close(handle)
     t.equal((await client.readFile('/open/9999')).toString(), 'content of 9999')
     t.equal((await fs.readdir(mounted.path('open'))).length, files)
   } finally {
+    await mounted.remove()
+  }
+})
+
+t.test('what many files hold unsaved is bounded, and all of it arrives', async t => {
+  const [files, pieces] = [10, 480]
+  const mounted = await Mounted.start(home)
+  // Pieces with gaps between them are gathered until there are 32 MiB of a file.
+  const script = `
+import os
+os.mkdir('held')
+handles = [os.open('held/%d' % index, os.O_CREAT | os.O_RDWR) for index in range(${files})]
+for piece in range(${pieces}):
+    for index, handle in enumerate(handles):
+        os.pwrite(handle, bytes([index + 1, piece & 255]) * 32768, piece * 2 * 65536)
+print('written', flush=True)
+input()
+for index, handle in enumerate(handles):
+    for piece in range(0, ${pieces}, 37):
+        assert os.pread(handle, 65536, piece * 2 * 65536) == bytes([index + 1, piece & 255]) * 32768
+    os.close(handle)
+`
+  const writer = spawn('python3', ['-c', script], {
+    cwd: mounted.directory,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  try {
+    await once(writer.stdout, 'data')
+    const { stdout } = await run(HOPBINE, ['mounts', '--home', home, '--json'])
+    const { figures } = JSON.parse(stdout) as { figures: { heldBytes: number } }
+    t.ok(figures.heldBytes > 64 * MIB && figures.heldBytes <= 257 * MIB, `${figures.heldBytes / MIB} MiB`)
+    writer.stdin.end('\n')
+    const [code] = await once(writer, 'exit')
+    t.equal(code, 0)
+    const status = await client.getFileStatus('/held/9')
+    t.equal(status.size, (2 * pieces - 1) * 64 * 1024)
+  } finally {
+    writer.kill()
     await mounted.remove()
   }
 })

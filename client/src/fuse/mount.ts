@@ -127,6 +127,7 @@ export class Mount {
       nodes: nodes.count,
       openFiles: nodes.openCount,
       handles: handles.count,
+      heldBytes: this.#context.writeMemory.bytes,
       locks: this.#context.parts.locks.figures(),
       invalidations: this.#invalidator.figures(),
       accessTimesLost: this.#context.parts.accessTimes.lost,

@@ -166,14 +166,17 @@ export async function writeFile(context: MountContext, { header, body }: Request
     file.mode = changed?.mode ?? file.mode
   }
   file.isAccessDue = true
+  await context.writeMemory.room()
   if (isAppending) await file.append(data)
   else await file.write(data, body.offset)
+  context.writeMemory.note(file)
   return reply(encodeSize(header.unique, data.length))
 }
 
 export async function flushFile(context: MountContext, { header, body }: RequestOf<'flush'>): Promise<Reply> {
   const { file, isWritable } = context.parts.handles.file(body.handle)
   await file.flush(isWritable)
+  context.writeMemory.note(file)
   return done(header)
 }
 
@@ -276,6 +279,7 @@ async function letGo(
   } catch (error) {
     context.tellLateFailure(file.inodeId, error)
   } finally {
+    context.writeMemory.note(file)
     if (isShared !== undefined) context.parts.locks.session.opens.close(file.inodeId)
     if (file.handles === 0 && nodes.find(file.inodeId)?.open === file) nodes.setClosed(file.inodeId)
   }

@@ -16,6 +16,7 @@ import type { Identity } from './identity.ts'
 import type { KernelCache, Stamp } from './kernel-cache.ts'
 import type { MountLocks } from './mount-locks.ts'
 import type { NodeTable } from './node-table.ts'
+import { WriteMemory } from './write-memory.ts'
 
 export interface MountParts {
   /** The mount's own session: reads and writes of what was opened with right. */
@@ -40,6 +41,7 @@ const OPEN_INODES_TOLD_MAX = 256
 
 export class MountContext {
   readonly parts: MountParts
+  readonly writeMemory = new WriteMemory()
   /** Set once the session with the kernel stands. */
   counters: Counters | undefined
   /** Tells the kernel something that it did not ask. */

@@ -60,6 +60,15 @@ export class OpenFile {
     return this.#writer !== undefined
   }
 
+  get heldBytes(): number {
+    return this.#writer?.heldBytes ?? 0
+  }
+
+  /** Saves everything and gives the lease back; the next write takes it again. */
+  async spill(): Promise<void> {
+    await this.#closeWriter()
+  }
+
   get overlay(): Overlay | undefined {
     const writer = this.#writer
     return writer === undefined ? undefined : { size: writer.size, changed: this.#changed }
@@ -121,16 +130,12 @@ export class OpenFile {
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    const writer = await this.#writable()
-    await whileLeased(() => writer.write(bytes, position, {}))
-    this.#changed = now()
+    await this.#writing(writer => writer.write(bytes, position, {}))
   }
 
   /** Writes at the end, wherever that is by now. */
   async append(bytes: Uint8Array): Promise<void> {
-    const writer = await this.#writable()
-    await whileLeased(() => writer.append(bytes, {}))
-    this.#changed = now()
+    await this.#writing(writer => writer.append(bytes, {}))
   }
 
   async truncate(size: number, how: 'through-writer' | 'at-once' = 'at-once'): Promise<void> {
@@ -139,16 +144,12 @@ export class OpenFile {
       this.#map = undefined
       return
     }
-    const writer = await this.#writable()
-    await whileLeased(() => writer.truncate(size, {}))
-    this.#changed = now()
+    await this.#writing(writer => writer.truncate(size, {}))
   }
 
   /** Makes a range a hole. */
   async punch(offset: number, length: number): Promise<void> {
-    const writer = await this.#writable()
-    await whileLeased(() => writer.punch(offset, length, {}))
-    this.#changed = now()
+    await this.#writing(writer => writer.punch(offset, length, {}))
   }
 
   get size(): number | undefined {
@@ -222,13 +223,19 @@ export class OpenFile {
     }
   }
 
-  /** The writer, opened if there is none, and not about to be closed. */
-  async #writable(): Promise<RandomWriter> {
-    for (;;) {
-      if (this.#closing !== undefined) await this.#closing
-      else if (this.#writer !== undefined) return this.#writer
-      else await this.#turns.run(() => this.#openWriter())
-    }
+  /**
+   * Works with the writer, which is opened if there is none. The work begins in the same turn in which the
+   * writer was seen: it is not being closed then, and a close that comes later saves what it did.
+   */
+  async #writing(work: (writer: RandomWriter) => Promise<unknown>): Promise<void> {
+    await whileLeased(async () => {
+      while (this.#closing !== undefined || this.#writer === undefined) {
+        if (this.#closing !== undefined) await this.#closing
+        else await this.#turns.run(() => this.#openWriter())
+      }
+      await work(this.#writer)
+    })
+    this.#changed = now()
   }
 
   async #openWriter(): Promise<void> {
