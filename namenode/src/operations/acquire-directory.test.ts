@@ -8,19 +8,6 @@ import { openShard } from '../testing/test-shard.ts'
 const QUEUE = 'a'.repeat(32)
 const OTHER = 'b'.repeat(32)
 
-t.test('a queue has a name of its own', t => {
-  const { shard, operator } = openShard()
-  const queue = new TestQueue(operator, QUEUE)
-  t.throws(() => new TestQueue(operator, QUEUE), { code: 'ALREADY_EXISTS' })
-  t.throws(() => new TestQueue(operator, 'short'), { code: 'INVALID_ARGUMENT' })
-  t.throws(() => new TestQueue(shard.as('ada'), OTHER), { code: 'NOT_PERMITTED' })
-  queue.close()
-  queue.close()
-  t.equal(shard.state.leases.queueCount, 0)
-  shard.verify()
-  t.end()
-})
-
 t.test('a grant brings everything in the directory, and ids', t => {
   const { shard, operator } = openShard()
   const { id } = operator.mkdir('/d', 0o750)

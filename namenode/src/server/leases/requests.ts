@@ -31,6 +31,7 @@ interface Named {
   readonly path?: string
   readonly from?: string
   readonly to?: string
+  readonly directory?: string
   readonly inodeId?: number
   readonly followLast?: boolean
 }
@@ -38,9 +39,9 @@ interface Named {
 /** Lets the footprint follow everything that the request names. */
 export function lookAt(footprint: Footprint, method: Method<unknown, unknown>, request: unknown): void {
   if (NEVER_WAIT.has(method.id)) return
-  const { path, from, to, inodeId, followLast = !NAMES.has(method.id) } = request as Named
+  const { path, from, to, directory, inodeId, followLast = !NAMES.has(method.id) } = request as Named
   const reach = reachOf(method.id)
-  for (const at of [path, from, to]) if (at !== undefined) footprint.path(at, followLast, reach)
+  for (const at of [path, from, to, directory]) if (at !== undefined) footprint.path(at, followLast, reach)
   if (inodeId !== undefined) footprint.inode(inodeId)
 }
 

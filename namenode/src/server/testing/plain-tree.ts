@@ -48,6 +48,12 @@ export class PlainTree {
     return new PlainTree(this.#nodes)
   }
 
+  /** The same for trees that hold the same. */
+  text(): string {
+    const nodes = [...this.#nodes.values()].sort((a, b) => a.id - b.id)
+    return JSON.stringify(nodes.map(({ id, content, children }) => [id, content, [...children].sort()]))
+  }
+
   /** Ids of all directories. */
   directories(): number[] {
     return [...this.#nodes.values()].filter(node => node.content === undefined).map(node => node.id)
