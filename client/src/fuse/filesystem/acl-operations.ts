@@ -27,13 +27,19 @@ export function aclNames(flags: number): string[] {
 }
 
 /**
- * ENODATA without one. The kernel asks before it lets others than the owner in: an inode whose attributes
- * it was just told, without an ACL, is answered here.
+ * Whether an inode is known to have none, since its attributes were just told. The kernel asks before it lets
+ * others than the owner in; of the top of a mount, which it made before we agreed on ACLs, it keeps no answer.
  */
-export async function readAcl(context: MountContext, nodeId: number, kind: AclKind): Promise<Buffer> {
+export function lacksAcl(context: MountContext, nodeId: number, kind: AclKind): boolean {
   const known = context.knownFlags(nodeId)
-  if (known !== undefined && (known & kind.flag) === 0) throw new PosixError('ENODATA')
+  return known !== undefined && (known & kind.flag) === 0
+}
+
+/** ENODATA without one. */
+export async function readAcl(context: MountContext, nodeId: number, kind: AclKind): Promise<Buffer> {
+  const stamp = context.parts.cache.stamp()
   const found = await context.parts.rpc.call(getAcl, { path: context.path(nodeId) })
+  context.learnFlags(found.status, stamp)
   if ((found.status.flags & kind.flag) === 0) throw new PosixError('ENODATA')
   return encodeAcl(numbered(found[kind.field], context.parts.identity))
 }

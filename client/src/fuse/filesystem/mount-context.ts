@@ -90,8 +90,9 @@ export class MountContext {
 
   /** Remembers FLAG bits that were asked for at `stamp`, unless a change has overtaken them. */
   learnFlags(status: WireStatus, stamp: Stamp): void {
-    const { nodes, cache } = this.parts
-    const node = nodes.find(status.id)
+    const { nodes, cache, rootInode } = this.parts
+    // The kernel never looks the top of the mount up.
+    const node = status.id === rootInode ? nodes.node(rootInode) : nodes.find(status.id)
     if (node === undefined) return
     node.flags = status.flags
     node.flagsAtMs = cache.isFresh(stamp, status.id) ? stamp.sentMs : Number.NEGATIVE_INFINITY

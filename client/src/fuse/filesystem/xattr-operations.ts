@@ -4,7 +4,7 @@ import { encodeData, encodeSize } from '../protocol/encode.ts'
 import type { RequestHeader, RequestOf } from '../protocol/request.ts'
 import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
-import { aclKindOf, aclNames, readAcl, writeAcl } from './acl-operations.ts'
+import { aclKindOf, aclNames, lacksAcl, readAcl, writeAcl } from './acl-operations.ts'
 import type { MountContext } from './mount-context.ts'
 import { done, reply } from './reply.ts'
 
@@ -29,11 +29,19 @@ export async function setAttribute(
   return done(header)
 }
 
-export async function getAttribute(
+/** Answered at once where it can be: programs that list files ask for ACLs of each. */
+export function getAttribute(context: MountContext, request: RequestOf<'getxattr'>): Promise<Reply> {
+  const { header, body } = request
+  const acl = aclKindOf(body.name)
+  if (acl !== undefined && lacksAcl(context, header.nodeId, acl)) throw new PosixError('ENODATA')
+  return fetchAttribute(context, request, acl)
+}
+
+async function fetchAttribute(
   context: MountContext,
   { header, body }: RequestOf<'getxattr'>,
+  acl: ReturnType<typeof aclKindOf>,
 ): Promise<Reply> {
-  const acl = aclKindOf(body.name)
   if (acl !== undefined) return sized(header, await readAcl(context, header.nodeId, acl), body.size)
   requireSupported(body.name)
   const request = { path: context.path(header.nodeId), name: body.name }
