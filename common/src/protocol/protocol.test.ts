@@ -68,7 +68,7 @@ const KNOWN: Record<string, string> = {
   heartbeat: 'b6745c3326a2',
   confirmTombstones: 'a9fefd9784ba',
   liveBlocks: 'ae6b492ef331',
-  status: '56b7d1953cab',
+  status: '508050d6b100',
   fsck: '07b1febbe835',
   listBlocks: 'f79395f01ca3',
   backupBegin: 'f6904e271c61',

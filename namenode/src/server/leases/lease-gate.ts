@@ -6,8 +6,9 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import type { Host } from '@hopbine/common/base/host.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
+import type { status } from '@hopbine/common/protocol/cluster.ts'
 import { acquireDirectory, applyQueue } from '@hopbine/common/protocol/directory-leases.ts'
-import type { Method, RequestOf } from '@hopbine/common/protocol/method.ts'
+import type { Method, RequestOf, ResponseOf } from '@hopbine/common/protocol/method.ts'
 import type { ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { Reader } from '@hopbine/common/wire/reader.ts'
 import { Writer } from '@hopbine/common/wire/writer.ts'
@@ -25,6 +26,7 @@ import { lookAt } from './requests.ts'
 import { Speakers } from './speakers.ts'
 import { WaitTimes } from './wait-times.ts'
 
+export type LeaseReport = ResponseOf<typeof status>['leases']
 type Asked = RequestOf<typeof acquireDirectory>
 
 export interface LeaseGateOptions {
@@ -80,6 +82,20 @@ export class LeaseGate {
 
   get waiting(): number {
     return this.#recalls.waiting
+  }
+
+  report(): LeaseReport {
+    const { waits, held, recalls, revoked, waiting } = this
+    return {
+      held,
+      queues: this.#options.replica.state.leases.queueCount,
+      recalls,
+      revoked,
+      waiting,
+      waits: waits.count,
+      waitP50Ms: Math.round(waits.percentile(0.5)),
+      waitP99Ms: Math.round(waits.percentile(0.99)),
+    }
   }
 
   stop(): void {
