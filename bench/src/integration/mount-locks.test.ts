@@ -150,7 +150,8 @@ const INSERTS = [
 const CHECK = [
   'import sqlite3, sys',
   'db = sqlite3.connect(sys.argv[1], timeout=60)',
-  'print(db.execute("pragma integrity_check").fetchone()[0], db.execute("select count(*) from t").fetchone()[0])',
+  'first = lambda what: db.execute(what).fetchone()[0]',
+  'print(first("pragma integrity_check"), first("select count(*) from t"))',
 ].join('\n')
 
 async function makeDatabase(name: string, mode: string): Promise<void> {

@@ -223,7 +223,7 @@ export class LockTable {
     }
   }
 
-  /** Whether one of those who stand in the way waits, through any number of others, for the waiter's owner. */
+  /** Whether one of those in the way waits, through any number of others, for the waiter's owner. */
   #isDeadlock({ place, wanted }: Waiter): boolean {
     if (place.kind === LOCK_KIND.flock) return false
     const seen = new Set<string>()

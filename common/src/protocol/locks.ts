@@ -119,7 +119,7 @@ export const returnLocks = method(
   record({ incarnation: int, inodeId: int, delegation: int, locks: list(lockPiece) }),
   nothing,
 )
-/** After an answer was not waited for: the owner holds exactly these pieces, and waits for none of `cancel`. */
+/** After an answer that nobody waited for: the owner holds these pieces alone, and waits for no `cancel`. */
 export const restoreLocks = method(
   96,
   'restoreLocks',

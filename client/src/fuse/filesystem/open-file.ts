@@ -169,7 +169,7 @@ export class OpenFile {
     this.#changed = undefined
   }
 
-  /** Others may have written until now, or may from now on: nothing is kept that they could not see or change. */
+  /** Others may have written until now, or may from now on: what was written is saved, nothing else is kept. */
   async settle(): Promise<void> {
     await this.#closeWriter()
     this.#map = undefined

@@ -1,6 +1,5 @@
 /**
- * The sessions that hold locks: which live, which of their files are open for writing, and what a session that
- * comes back may keep.
+ * The sessions that hold locks: which live, and which files they have open for writing.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import type { Host } from '@hopbine/common/base/host.ts'
