@@ -106,7 +106,7 @@ export class Service implements RpcService {
     const { interests, leases, replica } = this.#parts
     const { state } = replica
     const request = method.request.decode(payload)
-    if (leases.mayDelay(connection)) {
+    if (leases.mayDelay(connection, method)) {
       const again = (kept: Reader): void => this.#again(connection, header, kept)
       if (leases.delays(connection, method, request, again)) return
     }
@@ -147,7 +147,7 @@ export class Service implements RpcService {
     const { method } = operation
     const request = method.request.decode(payload)
     housekeeping.requireSpace(operation, leases.isAwaited(method, request))
-    if (leases.mayDelay(connection)) {
+    if (leases.mayDelay(connection, method)) {
       const again = (kept: Reader): void => this.#again(connection, header, kept)
       if (leases.delays(connection, method, request, again)) return
     }

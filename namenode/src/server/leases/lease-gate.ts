@@ -12,7 +12,7 @@ import type { Method, RequestOf, ResponseOf } from '@hopbine/common/protocol/met
 import type { ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { Reader } from '@hopbine/common/wire/reader.ts'
 import { Writer } from '@hopbine/common/wire/writer.ts'
-import { requireQueue } from '../../namespace/directory-leases.ts'
+import { leasesWithin, requireQueue } from '../../namespace/directory-leases.ts'
 import type { LeaseRefusal } from '../../operations/operation.ts'
 import { revokeQueue } from '../../operations/revoke-queue.ts'
 import type { Replica } from '../../replica/replica.ts'
@@ -21,6 +21,7 @@ import type { Interests } from '../interests.ts'
 import { BackOff } from './back-off.ts'
 import { Footprint, type Foreign } from './footprint.ts'
 import type { DirectoryLeaseTimes } from './lease-times.ts'
+import { mayMoveQuota, quotaMoves } from './quota-borders.ts'
 import { Recalls } from './recalls.ts'
 import { lookAt } from './requests.ts'
 import { Speakers } from './speakers.ts'
@@ -113,10 +114,11 @@ export class LeaseGate {
   }
 
   /** Whether anything is leased that requests of this connection could have to wait for. */
-  mayDelay({ clientId }: ServerConnection): boolean {
+  mayDelay({ clientId }: ServerConnection, method: { readonly id: number }): boolean {
     const { leases } = this.#options.replica.state
     const total = leases.count + this.#granting.size
     if (total === 0) return false
+    if (mayMoveQuota(method)) return true
     return leases.queue(this.#ownOf(clientId))?.leases.size !== total
   }
 
@@ -133,6 +135,12 @@ export class LeaseGate {
     const { state } = this.#options.replica
     const footprint = new Footprint(state, this.#foreignTo(this.#ownOf(connection.clientId)))
     lookAt(footprint, method as Method<unknown, unknown>, request)
+    // Behind a lease of others the tree may be another one.
+    if (footprint.found.size === 0) {
+      for (const slot of quotaMoves(state, method as Method<unknown, unknown>, request)) {
+        for (const inodeId of leasesWithin(state, slot)) footprint.found.add(inodeId)
+      }
+    }
     if (footprint.found.size === 0) return false
     const writer = new Writer(256)
     method.request.encode(writer, request)

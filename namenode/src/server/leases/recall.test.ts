@@ -112,6 +112,26 @@ t.test('a session never waits for its own queue', async t => {
   t.same(holder.recalled, [])
 })
 
+t.test('what comes below another quota is leased no more, also when its own session moves it', async t => {
+  const { holder, other, top } = await start(t)
+  await mkdir(other, '/limited')
+  await other.call(rpc.setQuota, { path: '/limited', names: 3 })
+  const moved = await mkdir(other, '/top/moved')
+  t.ok((await holder.acquire(moved)).granted)
+  holder.push(fileIn(holder, moved, 'f'))
+  const from = { from: '/top/moved', mode: 0 }
+  await holder.client.call(rpc.rename, { ...from, to: '/top/still' })
+  t.same(holder.recalled, [])
+  await holder.client.call(rpc.rename, { ...from, from: '/top/still', to: '/limited/moved' })
+  t.same(holder.recalled, [moved])
+  t.match(await holder.acquire(moved), { granted: false })
+  t.same(await names(other, '/limited/moved'), ['f'])
+  await pause(QUICK.backOffMs)
+  t.ok((await holder.acquire(top)).granted)
+  await holder.client.call(rpc.setQuota, { path: '/', names: 100 })
+  t.same(holder.recalled.slice(1), [top])
+})
+
 t.test('leases that come in sight later are recalled in turn', async t => {
   const { served, holder, other, top } = await start(t)
   const second = await LeaseHolder.open(served.client())

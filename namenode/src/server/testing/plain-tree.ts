@@ -1,4 +1,4 @@
-/** A tree of names in plain maps: what a filesystem should answer, without any of its machinery. Test only. */
+/** A tree of names in plain maps: what a filesystem should answer, without its machinery. Test only. */
 
 interface NameStep<Op> {
   readonly op: Op

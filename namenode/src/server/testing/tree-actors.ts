@@ -1,4 +1,4 @@
-/** Who takes the steps of the model test: a plain client by names, and a lease holder by inodes. Test only. */
+/** Who takes the steps of the model test: plain clients, and lease holders. Test only. */
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { writeInline } from '@hopbine/common/protocol/directory-leases.ts'
 import * as rpc from '@hopbine/common/protocol/metadata.ts'
