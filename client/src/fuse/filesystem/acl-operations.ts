@@ -27,8 +27,8 @@ export function aclNames(flags: number): string[] {
 }
 
 /**
- * Whether an inode is known to have none, since its attributes were just told. The kernel asks before it lets
- * others than the owner in; of the top of a mount, which it made before we agreed on ACLs, it keeps no answer.
+ * Whether an inode is known to have none, since its attributes were just told. The kernel asks before it
+ * lets others than the owner in; of a mount's top, which it made before we agreed on ACLs, it keeps no answer.
  */
 export function lacksAcl(context: MountContext, nodeId: number, kind: AclKind): boolean {
   const known = context.knownFlags(nodeId)
