@@ -8,8 +8,8 @@ import { KIND } from '@hopbine/common/protocol/types.ts'
 import type { DirectoryTable } from './directory-table.ts'
 import { ENTRY_FLAG } from './schema.ts'
 import type { Tx } from './tx.ts'
-import { checkLeases } from './verify-leases.ts'
 import { checkAcls } from './verify-acls.ts'
+import { checkLeases } from './verify-leases.ts'
 
 /** Problems that are spelled out; the rest is counted. */
 const PROBLEMS_MAX = 1000
