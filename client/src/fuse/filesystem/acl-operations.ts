@@ -28,7 +28,7 @@ export function aclNames(flags: number): string[] {
 
 /**
  * Whether an inode is known to have none, since its attributes were just told. The kernel asks before it
- * lets others than the owner in; of a mount's top, which it made before we agreed on ACLs, it keeps no answer.
+ * lets others than the owner in; of a mount's top, which it made before ACLs were agreed on, it keeps none.
  */
 export function lacksAcl(context: MountContext, nodeId: number, kind: AclKind): boolean {
   const known = context.knownFlags(nodeId)
