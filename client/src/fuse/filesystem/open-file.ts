@@ -169,7 +169,7 @@ export class OpenFile {
     this.#changed = undefined
   }
 
-  /** Others may have written until now, or may from now on: what was written is saved, nothing else is kept. */
+  /** Others may have written until now, or may from now on: what was written is saved, the rest forgotten. */
   async settle(): Promise<void> {
     await this.#closeWriter()
     this.#map = undefined
