@@ -4,7 +4,7 @@
  * involved.
  */
 import { spawn } from 'node:child_process'
-import { readdir, realpath, stat, writeFile } from 'node:fs/promises'
+import { readdir, realpath, statfs, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FsError } from '@hopbine/common/base/errors.ts'
@@ -83,7 +83,8 @@ async function realDirectory(path: string): Promise<string> {
 
 /** Whether a mount's daemon is there. */
 export async function stateOf(directory: string): Promise<'works' | 'stale' | 'hangs'> {
-  const asked = stat(directory).then(
+  // Never answered from the kernel's own memory, as attributes are.
+  const asked = statfs(directory).then(
     () => 'works' as const,
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOTCONN' || error.code === 'ECONNABORTED') return 'stale' as const
