@@ -5,7 +5,8 @@
  */
 import * as fs from 'node:fs'
 import * as fsp from 'node:fs/promises'
-import t from 'tap'
+import { FileSystem } from '@hopbine/client/index.ts'
+import t, { type Test } from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
 import { Mounted, mountHindrance } from './mounted.ts'
 
@@ -26,12 +27,23 @@ const seed = Number(process.env.HOPBINE_SEED ?? Math.floor(Math.random() * 1e9))
 t.setTimeout(900_000 * FACTOR)
 t.comment(`seed ${seed}`)
 const cluster = await ProcessCluster.open({ datanodes: 1, mustOwn: true, keep: false, transport: 'unix' })
-const [a, b] = [await Mounted.start(cluster.home.path), await Mounted.start(cluster.home.path)]
+let a: Mounted
+let b: Mounted
 t.teardown(async () => {
   await a.remove()
   await b.remove()
   await cluster.close()
 })
+
+/** Two mounts of a directory of their own, in the place of those before. */
+async function mountBoth(name: string, ...args: string[]): Promise<void> {
+  const client = await FileSystem.connect({ home: cluster.home.path })
+  await client.mkdir(`/${name}`)
+  client.close()
+  if (a !== undefined) await Promise.all([a.remove(), b.remove()])
+  a = await Mounted.start(cluster.home.path, ...args, `/${name}`)
+  b = await Mounted.start(cluster.home.path, ...args, `/${name}`)
+}
 
 /** Mulberry32: small, and good enough to choose by. */
 class Random {
@@ -153,7 +165,25 @@ function warm(mount: Mounted): void {
   }
 }
 
-t.test('what one mount changes, the other sees by its next call', async t => {
+async function exists(mount: Mounted, path: string): Promise<boolean> {
+  try {
+    await fsp.stat(mount.path(path))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+type Body = (t: Test, share: number) => Promise<void>
+const tests: { readonly title: string; readonly body: Body }[] = []
+
+/** A test of both ways in which mounts work; `share` says how many of the steps are taken. */
+function inBothWays(title: string, body: Body): void {
+  tests.push({ title, body })
+}
+
+inBothWays('what one mount changes, the other sees by its next call', async (t, share) => {
   const random = new Random(seed)
   fs.mkdirSync(a.path('r'))
   const model: Model = new Map([['/r', { kind: 'directory', mode: 0o755 }]])
@@ -161,7 +191,7 @@ t.test('what one mount changes, the other sees by its next call', async t => {
   const open = new Map<string, number>()
   const wrong: string[] = []
   const counts = new Map<string, number>()
-  for (let step = 0; step < STEPS && wrong.length < 10; step++) {
+  for (let step = 0; step < STEPS * share && wrong.length < 10; step++) {
     const [actor, watcher] = random.below(2) === 0 ? [a, b] : [b, a]
     if (random.below(3) > 0) warm(watcher)
     const key = (path: string): string => `${watcher === a ? 'a' : 'b'}${path}`
@@ -215,7 +245,7 @@ t.test('what one mount changes, the other sees by its next call', async t => {
   }
 })
 
-t.test('a warm stat asks nobody, and still sees what the other mount does', async t => {
+inBothWays('a warm stat asks nobody, and still sees what the other mount does', async t => {
   fs.writeFileSync(a.path('warm'), 'one')
   const count = async (): Promise<number> => {
     const { operations } = await b.figures()
@@ -235,43 +265,57 @@ t.test('a warm stat asks nobody, and still sees what the other mount does', asyn
   t.ok(fs.existsSync(b.path('cold')))
 })
 
-t.test('both mounts change one directory at once, and each sees what the other has done', async t => {
-  fs.mkdirSync(a.path('both'))
-  const wrong: string[] = []
-  const play = async (actor: Mounted, watcher: Mounted, prefix: string, random: Random): Promise<void> => {
-    for (let step = 0; step < STEPS / 4; step++) {
-      const from = `both/${prefix}${random.below(4)}`
-      const to = `both/${prefix}${random.below(4)}x`
-      await exists(watcher, from)
-      await exists(watcher, to)
-      await fsp.writeFile(actor.path(from), String(step))
-      if (!(await exists(watcher, from))) wrong.push(`${step}: ${from} was made`)
-      await fsp.rename(actor.path(from), actor.path(to))
-      if (await exists(watcher, from)) wrong.push(`${step}: ${from} moved away`)
-      if ((await fsp.readFile(watcher.path(to), 'utf8')) !== String(step))
-        wrong.push(`${step}: ${to} has come`)
-      if (random.below(2) === 0) continue
-      await fsp.unlink(actor.path(to))
-      if (await exists(watcher, to)) wrong.push(`${step}: ${to} is gone`)
-    }
+inBothWays('bytes of the same length under the old time are seen, too', async t => {
+  const write = (content: string): void => {
+    fs.writeFileSync(a.path('same'), content, { flag: fs.existsSync(a.path('same')) ? 'r+' : 'w' })
+    fs.utimesSync(a.path('same'), 1e9, 1e9)
   }
-  await Promise.all([play(a, b, 'a', new Random(seed + 1)), play(b, a, 'b', new Random(seed + 2))])
-  t.same(wrong.slice(0, 10), [])
+  write('one')
+  const fd = fs.openSync(b.path('same'), 'r')
+  const seen = Buffer.alloc(8)
+  const read = (): string => seen.toString('latin1', 0, fs.readSync(fd, seen, 0, 8, 0))
+  t.equal(read(), 'one')
+  for (const content of ['two', 'three', 'seven', 'eight', 'basil']) {
+    write(content)
+    if (content === 'seven') t.equal(fs.statSync(b.path('same')).size, 5)
+    t.equal(read(), content)
+    t.equal(fs.readFileSync(b.path('same'), 'utf8'), content)
+  }
+  fs.closeSync(fd)
+  write('later')
+  t.equal(fs.readFileSync(b.path('same'), 'utf8'), 'later')
 })
 
-async function exists(mount: Mounted, path: string): Promise<boolean> {
-  try {
-    await fsp.stat(mount.path(path))
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
-  }
-}
+inBothWays(
+  'both mounts change one directory at once, and each sees what the other has done',
+  async (t, share) => {
+    fs.mkdirSync(a.path('both'))
+    const wrong: string[] = []
+    const play = async (actor: Mounted, watcher: Mounted, prefix: string, random: Random): Promise<void> => {
+      for (let step = 0; step < (STEPS / 4) * share; step++) {
+        const from = `both/${prefix}${random.below(4)}`
+        const to = `both/${prefix}${random.below(4)}x`
+        await exists(watcher, from)
+        await exists(watcher, to)
+        await fsp.writeFile(actor.path(from), String(step))
+        if (!(await exists(watcher, from))) wrong.push(`${step}: ${from} was made`)
+        await fsp.rename(actor.path(from), actor.path(to))
+        if (await exists(watcher, from)) wrong.push(`${step}: ${from} moved away`)
+        if ((await fsp.readFile(watcher.path(to), 'utf8')) !== String(step))
+          wrong.push(`${step}: ${to} has come`)
+        if (random.below(2) === 0) continue
+        await fsp.unlink(actor.path(to))
+        if (await exists(watcher, to)) wrong.push(`${step}: ${to} is gone`)
+      }
+    }
+    await Promise.all([play(a, b, 'a', new Random(seed + 1)), play(b, a, 'b', new Random(seed + 2))])
+    t.same(wrong.slice(0, 10), [])
+  },
+)
 
-t.test(
+inBothWays(
   'two mounts that make and rename the same names in one directory never wait for each other',
-  async t => {
+  async (t, share) => {
     fs.mkdirSync(a.path('race'))
     const startedMs = performance.now()
     // Killed daemons fail every call that hangs, so that the test ends.
@@ -285,7 +329,7 @@ t.test(
       }
     }
     const play = async (mount: Mounted, own: string, random: Random): Promise<void> => {
-      for (let step = 0; step < RACES / 4; step++) {
+      for (let step = 0; step < (RACES / 4) * share; step++) {
         const name = mount.path(`race/${random.below(8)}`)
         await attempt(fsp.writeFile(mount.path(`race/${own}`), own))
         await attempt(fsp.rename(mount.path(`race/${own}`), name))
@@ -299,14 +343,14 @@ t.test(
     )
     clearTimeout(watchdog)
     const seconds = (performance.now() - startedMs) / 1000
-    t.comment(`${RACES} makes and renames in ${seconds.toFixed(1)} s`)
+    t.comment(`${RACES * share} makes and renames in ${seconds.toFixed(1)} s`)
     for (const mount of [a, b]) t.comment(JSON.stringify((await mount.figures()).invalidations))
     t.ok(seconds * 1000 < RACE_MS_MAX)
     t.same(fs.readdirSync(a.path('race')).sort(), fs.readdirSync(b.path('race')).sort())
   },
 )
 
-t.test('what a mount that looks on costs a writer', async t => {
+inBothWays('what a mount that looks on costs a writer', async t => {
   fs.mkdirSync(a.path('cost'))
   const measure = async (name: string, look: () => Promise<unknown>): Promise<number> => {
     const times: number[] = []
@@ -324,4 +368,45 @@ t.test('what a mount that looks on costs a writer', async t => {
   await measure('alone', async () => undefined)
   const interested = await measure('watched', () => fsp.readdir(b.path('cost')))
   t.ok(interested < 50, 'a round trip, not a lifetime')
+})
+
+for (const { mode, args, share } of [
+  { mode: 'every change goes to the namenode', args: ['--sync'], share: 1 },
+  { mode: 'with directory leases', args: [], share: 0.3 },
+]) {
+  t.test(mode, async () => mountBoth(mode.replaceAll(' ', '-'), ...args))
+  for (const { title, body } of tests) t.test(title, async t => body(t, share))
+}
+
+t.test('a mount that does not answer delays a change until its time is over, and no other', async t => {
+  await mountBoth('silent', '--sync')
+  fs.mkdirSync(a.path('d'))
+  fs.readdirSync(b.path('d'))
+  process.kill(b.pid, 'SIGSTOP')
+  const timed = async (work: Promise<unknown>): Promise<number> => {
+    const from = performance.now()
+    await work
+    return performance.now() - from
+  }
+  const waited = await timed(fsp.writeFile(a.path('d', 'x'), 'x'))
+  t.ok(waited < 2_500, `${waited} ms`)
+  t.ok((await timed(fsp.writeFile(a.path('d', 'y'), 'y'))) < 700)
+  process.kill(b.pid, 'SIGCONT')
+  t.same(fs.readdirSync(b.path('d')).sort(), ['x', 'y'])
+  t.equal(fs.readFileSync(b.path('d', 'x'), 'utf8'), 'x')
+})
+
+t.test('a namenode that starts again keeps the caches true', async t => {
+  await mountBoth('restarted', '--sync')
+  for (let round = 0; round < 3; round++) {
+    fs.writeFileSync(a.path('f'), 'x'.repeat(round + 1))
+    t.equal(fs.statSync(b.path('f')).size, round + 1)
+    t.notOk(fs.existsSync(b.path(`new${round}`)))
+    await cluster.end('namenode', 'SIGKILL')
+    await cluster.startAgain('namenode')
+    await fsp.mkdir(a.path(`new${round}`))
+    t.ok(fs.existsSync(b.path(`new${round}`)), 'what was told before the restart')
+    await fsp.rmdir(a.path(`new${round}`))
+    t.notOk(fs.existsSync(b.path(`new${round}`)))
+  }
 })

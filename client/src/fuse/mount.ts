@@ -233,6 +233,7 @@ async function startSession(
     session.agreed.catch(() => undefined)
     context.counters = session.counters
     context.notify = message => void device.write([message])
+    context.notifyInPool = message => device.writeInPool(message)
     const { rpc, nodes, cache } = context.parts
     const invalidator = new Invalidator({ rpc, nodes, cache, device })
     // Before the kernel asks anything: the namenode remembers only what it tells from then on.

@@ -25,7 +25,9 @@ const ROOM_BLOCK_BYTES = 4096
 /** The kernel has checked the path; attributes are no secret of those who hold a handle. */
 export async function getAttributes(context: MountContext, { header }: RequestOf<'getattr'>): Promise<Reply> {
   const stamp = context.parts.cache.stamp()
-  return attributesReply(context, header.unique, await currentStatus(context, header.nodeId), stamp)
+  const status = await currentStatus(context, header.nodeId)
+  await context.dropPages(status)
+  return attributesReply(context, header.unique, status, stamp)
 }
 
 export async function setAttributes(context: MountContext, request: RequestOf<'setattr'>): Promise<Reply> {

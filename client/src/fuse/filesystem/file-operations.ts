@@ -13,8 +13,9 @@ import { modeWithoutPrivileges, withoutPrivileges } from './attribute-operations
 import { now } from './attributes.ts'
 import type { FileHandleRow } from './handle-table.ts'
 import type { Stamp } from './kernel-cache.ts'
-import { type MountContext, versionOf } from './mount-context.ts'
+import type { MountContext } from './mount-context.ts'
 import { OpenFile } from './open-file.ts'
+import { versionOf } from './page-versions.ts'
 import { done, reply } from './reply.ts'
 
 /** Bits of open(2)'s flags in Linux's numbers. */
@@ -269,10 +270,7 @@ async function dropHandle(context: MountContext, handle: number): Promise<void> 
  * A failure now can be told to nobody: close(2) had its answer at FLUSH. It is counted, and logged by the
  * mount.
  */
-async function letGo(
-  context: MountContext,
-  { file, isWritable, isShared }: FileHandleRow,
-): Promise<void> {
+async function letGo(context: MountContext, { file, isWritable, isShared }: FileHandleRow): Promise<void> {
   const { nodes } = context.parts
   try {
     await file.release(isWritable)

@@ -1,4 +1,5 @@
 /** What the operations of one mount share. It wires and counts; the operations decide. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '@hopbine/common/base/log.ts'
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
@@ -16,6 +17,7 @@ import type { Identity } from './identity.ts'
 import type { KernelCache, Stamp } from './kernel-cache.ts'
 import type { MountLocks } from './mount-locks.ts'
 import type { NodeTable } from './node-table.ts'
+import { lookAlike, versionOf } from './page-versions.ts'
 import { WriteMemory } from './write-memory.ts'
 
 export interface MountParts {
@@ -36,6 +38,8 @@ export interface MountParts {
   readonly isOperator: boolean
 }
 
+/** How long the kernel may take to drop the pages of a file, in milliseconds. */
+const DROP_MS = 20
 /** Open inodes told with a removal; beyond it only those that are known by the name removed. */
 const OPEN_INODES_TOLD_MAX = 256
 
@@ -46,6 +50,8 @@ export class MountContext {
   counters: Counters | undefined
   /** Tells the kernel something that it did not ask. */
   notify: ((message: Buffer) => void) | undefined
+  /** The same for what the kernel may have to wait for. */
+  notifyInPool: ((message: Buffer) => Promise<unknown>) | undefined
 
   constructor(parts: MountParts) {
     this.parts = parts
@@ -83,7 +89,11 @@ export class MountContext {
   attributes(status: WireStatus): Attributes {
     const { nodes, identity, accessTimes } = this.parts
     const node = nodes.find(status.id)
-    if (node !== undefined) node.told = versionOf(status)
+    if (node !== undefined) {
+      node.told = versionOf(status)
+      // The kernel sees by itself that its pages are of another version.
+      if (node.pages !== '' && !lookAlike(node.pages, node.told)) node.pages = node.told
+    }
     const atime = accessTimes.shown(status)
     return attributesOf(status, status.id, identity, node?.open?.overlay, atime)
   }
@@ -115,6 +125,25 @@ export class MountContext {
     if (node === undefined || node.told === '' || node.told === versionOf(status)) return
     node.told = ''
     this.notify?.(encodeInvalidateInode(nodes.nodeIdOf(status.id), -1, 0))
+  }
+
+  /**
+   * Before the kernel hears attributes that look like those of the pages it has, though the content is
+   * another, it forgets the pages. It may be busy with them; then it is not waited for for long.
+   */
+  async dropPages(status: WireStatus): Promise<void> {
+    const node = this.parts.nodes.find(status.id)
+    if (node === undefined || !this.#hasOtherPages(status)) return
+    node.pages = versionOf(status)
+    const message = encodeInvalidateInode(this.parts.nodes.nodeIdOf(status.id), 0, 0)
+    await Promise.race([this.notifyInPool?.(message), sleep(DROP_MS)])
+  }
+
+  #hasOtherPages(status: WireStatus): boolean {
+    const open = this.parts.nodes.find(status.id)?.open
+    if (open === undefined || open.hasWriter) return false
+    const { pages } = this.parts.nodes.node(status.id)
+    return pages !== '' && lookAlike(pages, versionOf(status))
   }
 
   /** Saves what every open file has written. Throws the first failure after all were tried. */
@@ -177,7 +206,8 @@ export class MountContext {
     this.learnFlags(status, stamp)
     const lifetimes = {
       entryMs: cache.entryMs(stamp, nodes.inodeOf(parent), status.name),
-      attributesMs: cache.attributesMs(stamp, status.id),
+      // Asked again, they are answered when the pages are gone.
+      attributesMs: this.#hasOtherPages(status) ? 0 : cache.attributesMs(stamp, status.id),
     }
     return { nodeId: nodes.nodeIdOf(status.id), attributes: this.attributes(status), lifetimes }
   }
@@ -187,9 +217,4 @@ export class MountContext {
     const { nodes } = this.parts
     if (entry.nodeId !== ROOT_NODE) nodes.forget(nodes.inodeOf(entry.nodeId), 1)
   }
-}
-
-/** Changes whenever the content does. */
-export function versionOf(status: WireStatus): string {
-  return `${status.mtime}.${status.mtimeNs} ${status.size}`
 }
