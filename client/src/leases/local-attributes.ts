@@ -52,7 +52,7 @@ export function localChown(
   if (inode instanceof Detour) return inode
   const { status } = inode
   requireOwner(caller, status)
-  if (chownProblem(caller, status.owner, owner, group) !== undefined) {
+  if (chownProblem(caller, status.owner, status.group, owner, group) !== undefined) {
     throw new FsError('NOT_PERMITTED', 'only a superuser may give files away, or to a group that is not his')
   }
   return save(state, chown, request, caller, inode, () => {

@@ -54,10 +54,11 @@ t.test('the set-gid bit is inherited by directories and lent by nobody outside t
 })
 
 t.test('an owner gives nothing away, chooses among the own groups, and loses set-id bits', async t => {
-  t.equal(chownProblem(ada, 'ada', 'eve', undefined), 'gives-away')
-  t.equal(chownProblem(ada, 'ada', undefined, 'other'), 'not-a-member')
-  t.equal(chownProblem(ada, 'ada', 'ada', 'lab'), undefined)
-  t.equal(chownProblem(root, 'ada', 'eve', 'other'), undefined)
+  t.equal(chownProblem(ada, 'ada', 'lab', 'eve', undefined), 'gives-away')
+  t.equal(chownProblem(ada, 'ada', 'lab', undefined, 'other'), 'not-a-member')
+  t.equal(chownProblem(ada, 'ada', 'staff', 'ada', 'lab'), undefined)
+  t.equal(chownProblem(ada, 'ada', 'other', 'ada', 'other'), undefined, 'it stays what it is')
+  t.equal(chownProblem(root, 'ada', 'lab', 'eve', 'other'), undefined)
   t.equal(chownMode(false, KIND.file, 0o6755), 0o755)
   t.equal(chownMode(false, KIND.directory, 0o6755), 0o6755)
   t.equal(chownMode(true, KIND.file, 0o6755), 0o6755)
