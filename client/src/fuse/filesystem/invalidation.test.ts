@@ -18,7 +18,7 @@ import { NodeTable } from './node-table.ts'
 
 const BOTH = INVALID.entry | INVALID.attributes
 
-async function start({ epoch = 'taken' as Written, cacheMs = 1_000 } = {}) {
+async function start({ epoch = 'taken' as Written, cacheMs = 1_000, forgetMs = 60_000 } = {}) {
   const written: number[] = []
   const inPool: { code: number; done: () => void }[] = []
   const acknowledged: number[] = []
@@ -49,7 +49,7 @@ async function start({ epoch = 'taken' as Written, cacheMs = 1_000 } = {}) {
   } as unknown as InvalidationParts['rpc']
   const cache = new KernelCache(cacheMs)
   const nodes = new NodeTable(1)
-  const invalidator = new Invalidator({ rpc, nodes, cache, device })
+  const invalidator = new Invalidator({ rpc, nodes, cache, device, forgetMs })
   await invalidator.start()
   const tell = (number: number, ...items: Invalidation[]): void => {
     const writer = new Writer()
@@ -86,7 +86,7 @@ t.test('a name is forgotten before it is acknowledged', async t => {
 })
 
 t.test('a kernel that holds the lock is not waited for: all names are outdated', async t => {
-  const { written, acknowledged, cache, invalidator, tell } = await start()
+  const { written, acknowledged, cache, invalidator, tell } = await start({ forgetMs: 20 })
   cache.tell(5, 'a')
   tell(1, { inodeId: 7, parentId: 5, name: 'a', what: BOTH })
   await sleep(100)
@@ -120,7 +120,7 @@ t.test('no more threads are used than are set aside', async t => {
 })
 
 t.test('a kernel without that notification uses the name until its lifetime is over', async t => {
-  const { acknowledged, cache, tell } = await start({ epoch: 'refused', cacheMs: 300 })
+  const { acknowledged, cache, tell } = await start({ epoch: 'refused', cacheMs: 300, forgetMs: 20 })
   const from = performance.now()
   cache.tell(5, 'a')
   tell(1, { inodeId: 7, parentId: 5, name: 'a', what: BOTH })

@@ -28,9 +28,10 @@ export interface InvalidationParts {
   readonly nodes: NodeTable
   readonly cache: KernelCache
   readonly device: Pick<Device, 'write' | 'writeInPool'>
+  /** How long the kernel may take to forget one name, in milliseconds. Default 20. */
+  readonly forgetMs?: number
 }
 
-/** How long the kernel may take to forget one name, in milliseconds. */
 const FORGET_MS = 20
 /** The kernel counts lifetimes in ticks, rounded up; in milliseconds. */
 const TICK_MS = 10
@@ -136,7 +137,7 @@ export class Invalidator {
   async #unlessSlow(forgotten: Promise<void>, untilMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const slow = new Promise<'slow'>(resolve => {
-      timer = setTimeout(() => resolve('slow'), FORGET_MS)
+      timer = setTimeout(() => resolve('slow'), this.#parts.forgetMs ?? FORGET_MS)
     })
     const first = await Promise.race([forgotten, slow])
     clearTimeout(timer)
