@@ -109,6 +109,7 @@ function replaceExisting(
   requireRemovable(tx, caller, place.parent, old.ownerId)
   requireTakeable(tx, old, silent)
   requireRoom(tx, place.parent, 0, disk - old.size * old.replication)
+  tx.touched(context, old.id, old.parentId)
   closeIfLast(tx, context, old)
   dropEntry(tx, context, existing)
 }

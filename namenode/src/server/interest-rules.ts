@@ -19,6 +19,7 @@ const ATTRIBUTE_CHANGES: ReadonlySet<string> = new Set([
   'removeXattr',
   'setReplication',
   'setQuota',
+  'setAcl',
 ])
 /** Changes of a file's bytes, size and times; its names stay. */
 const CONTENT_CHANGES: ReadonlySet<string> = new Set([
@@ -51,8 +52,8 @@ export function concernOf(change: Change): Concern {
 }
 
 /** Attributes of an inode that changed beside what a command says of itself. */
-export function concernOfTouched(inodeId: number): Concern {
-  return ofInode(inodeId, 0, INVALID.attributes)
+export function concernOfTouched(inodeId: number, parentId: number): Concern {
+  return ofInode(inodeId, parentId, INVALID.attributes)
 }
 
 function ofInode(inodeId: number, place: number, what: number): Concern {

@@ -80,8 +80,8 @@ export class Interests {
     changed: (change, context) => {
       if (this.#sessions.size > 0) this.#changed(concernOf(change), context)
     },
-    touched: (inodeId, context) => {
-      if (this.#sessions.size > 0) this.#changed(concernOfTouched(inodeId), context)
+    touched: (inodeId, parentId, context) => {
+      if (this.#sessions.size > 0) this.#changed(concernOfTouched(inodeId, parentId), context)
     },
   }
 

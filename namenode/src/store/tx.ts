@@ -38,7 +38,7 @@ export interface CommandContext {
 export interface ChangeWatcher {
   changed(change: Change, context: CommandContext): void
   /** Attributes of an inode changed that no change names. */
-  touched?(inodeId: number, context: CommandContext): void
+  touched?(inodeId: number, parentId: number, context: CommandContext): void
 }
 
 export class Tx {
@@ -92,9 +92,12 @@ export class Tx {
     for (const watcher of this.watchers) watcher.changed(change, context)
   }
 
-  /** Tells watchers that attributes of an inode changed beside what the command says of itself. */
-  touched(context: CommandContext, inodeId: number): void {
-    for (const watcher of this.watchers) watcher.touched?.(inodeId, context)
+  /**
+   * Tells watchers that attributes of an inode changed beside what the command says of itself. `parentId`:
+   * directory of a name that it lost; 0: see where it is.
+   */
+  touched(context: CommandContext, inodeId: number, parentId = 0): void {
+    for (const watcher of this.watchers) watcher.touched?.(inodeId, parentId, context)
   }
 
   begin(): void {
