@@ -200,6 +200,7 @@ t.test(
     operator.chown('/d', 'ada', 'lab')
     operator.chmod('/d', 0o2755)
     t.equal(set(ada, '/d', { default: FULL }).mode, 0o2755, 'a default ACL changes no mode')
+    t.equal(set(ada, '/d', { access: '' }).mode, 0o2755, 'nor does taking one away')
     t.equal(set(ada, '/d', { how: SET_ACL.modify, access: 'u:eve:r--' }).mode, 0o755)
     t.equal(get(eve, '/f')[0], 'u::rwx,u:eve:r--,g::r-x,m::r-x,o::r-x', 'everybody may know it')
     shard.verify()

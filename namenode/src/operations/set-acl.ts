@@ -24,8 +24,9 @@ export const setAcl = plainWrite(method, (tx, context, request) => {
   if (byDefault !== undefined && row.kind !== KIND.directory) {
     throw new FsError('INVALID_ARGUMENT', 'only directories have a default ACL')
   }
-  const isAccessAsked = request.access !== undefined || request.how === SET_ACL.base
-  if (isAccessAsked) row.mode = aclMode(caller, row.groupId, (row.mode & ~RIGHTS_BITS) | access.bits)
+  // An ACL that is taken away leaves the mode as it is.
+  const givesAccess = (request.access ?? []).length > 0 || request.how === SET_ACL.base
+  if (givesAccess) row.mode = aclMode(caller, row.groupId, (row.mode & ~RIGHTS_BITS) | access.bits)
   row.flags &= ~(ENTRY_FLAG.accessAcl | ENTRY_FLAG.defaultAcl)
   if (access.acl !== undefined) row.flags |= ENTRY_FLAG.accessAcl
   if (byDefault !== undefined) row.flags |= ENTRY_FLAG.defaultAcl
