@@ -1,7 +1,7 @@
 // test-timeout-seconds: 300
 /**
- * Sessions that lock at random, give up waits, and lose their namenode in between: whatever is granted must be
- * free at that moment by what was granted before, and everything must end.
+ * Sessions that lock at random, give up waits, and lose their namenode in between: whatever is granted must
+ * be free at that moment by what was granted before, and everything must end.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SessionLocks } from '@hopbine/client/locks/session-locks.ts'

@@ -4,7 +4,7 @@
  * delegation back first, so that all waiting, and with it every circle, is seen in one place.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
-import type { LockRange, LockType } from '@hopbine/common/locks/lock-pieces.ts'
+import { type LockRange, type LockType, overlaps } from '@hopbine/common/locks/lock-pieces.ts'
 import { type HeldLock, LOCK_KIND, type LockKind, type LockPlace } from '@hopbine/common/locks/lock-queue.ts'
 import { LockTable, WHOLE_FILE } from '@hopbine/common/locks/lock-table.ts'
 import * as rpc from '@hopbine/common/protocol/locks.ts'
@@ -111,7 +111,7 @@ export class SessionLocks {
 
   unlock(place: LockPlace, owner: string, range: LockRange): void | Promise<void> {
     const state = this.#inodes.get(place.inodeId)
-    if (state === undefined) return
+    if (state === undefined || !this.#holds(place, owner, range)) return
     if (!state.isIdle || state.delegation === 0) {
       return state.inTurn(() => this.#unlockInTurn(state, place, owner, range))
     }
@@ -223,13 +223,16 @@ export class SessionLocks {
   }
 
   async #unlockInTurn(state: InodeLocks, place: LockPlace, owner: string, range: LockRange): Promise<void> {
-    const held = this.#table.piecesOf(place, owner)
-    if (!held.some(piece => piece.start <= range.end && piece.end >= range.start)) return
+    if (!this.#holds(place, owner, range)) return
     if (state.delegation !== 0) return this.#table.unlock(place, owner, range)
     await this.#files.settle(state.inodeId)
     this.#table.unlock(place, owner, range)
     const piece = pieceOf(place.kind, { owner, ...range, type: 0, pid: 0 })
     await this.#requests.unlock(place, owner, piece, UNLOCK_MS)
+  }
+
+  #holds(place: LockPlace, owner: string, range: LockRange): boolean {
+    return this.#table.piecesOf(place, owner).some(piece => overlaps(piece, range))
   }
 
   /** Decides without waiting for anything. */
@@ -304,7 +307,7 @@ export class SessionLocks {
       if (delegation !== 0) inodes.push({ inodeId, delegation, locks: [] })
       else if (locks.length > 0) inodes.push({ inodeId, delegation, locks })
     }
-    return { inodes, opened: this.opens.inodes }
+    return { inodes, opened: this.opens.inodes.slice(0, rpc.OPENS_MAX) }
   }
 
   #lost(inodeIds: readonly number[]): void {
