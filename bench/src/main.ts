@@ -30,6 +30,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
   try {
     const [name, ...rest] = args
     if (name === undefined || name.startsWith('-')) return await printOverview()
+    if (name === 'mount') return await runMount(rest)
     if (name === 'sim') return await runSim(rest)
     const workload = await find(name)
     if (rest.includes('--help')) return printHelp(workload)
@@ -131,7 +132,9 @@ function optionsOf(workload: Workload, values: Everything): Record<string, unkno
 async function find(name: string): Promise<Workload> {
   const load = Object.hasOwn(WORKLOADS, name) ? WORKLOADS[name] : undefined
   if (load !== undefined) return (await load()).workload
-  throw new UsageError(`there is no workload ${name}: choose one of ${Object.keys(WORKLOADS).join(', ')}`)
+  throw new UsageError(
+    `there is no workload ${name}: choose one of ${[...Object.keys(WORKLOADS), 'mount'].join(', ')}`,
+  )
 }
 
 async function printOverview(): Promise<number> {
@@ -140,9 +143,23 @@ async function printOverview(): Promise<number> {
     const { workload } = await load()
     lines.push(`  ${workload.name.padEnd(12)}${workload.sentence}`)
   }
+  const { SENTENCE } = await import('./mount/command.ts')
+  lines.push(`  ${'mount'.padEnd(12)}${SENTENCE}`)
   lines.push(`  ${'sim'.padEnd(12)}Raft groups on simulated machines with faults; needs no servers.`)
   process.stdout.write(`${[...lines, '', 'hopbine bench WORKLOAD --help says more.'].join('\n')}\n`)
   return 0
+}
+
+/** It has directories instead of a cluster, so it is no workload like the others. */
+async function runMount(args: readonly string[]): Promise<number> {
+  const { benchMount, mountHelp } = await import('./mount/command.ts')
+  if (args.includes('--help')) {
+    process.stdout.write(`${mountHelp().join('\n')}\n`)
+    return 0
+  }
+  const { report, lines } = await benchMount(args, note)
+  process.stdout.write(`${args.includes('--json') ? JSON.stringify(report) : lines.join('\n')}\n`)
+  return (report.metrics.errors ?? 0) > 0 ? 1 : 0
 }
 
 function printHelp(workload: Workload): number {

@@ -8,7 +8,7 @@ import { UsageError } from './failure.ts'
 export interface OptionRow {
   /** Long name without dashes, in kebab-case. */
   readonly name: string
-  readonly type: 'flag' | 'count' | 'text' | 'choice' | 'counts'
+  readonly type: 'flag' | 'count' | 'text' | 'choice' | 'counts' | 'texts'
   readonly default?: string | number | readonly number[]
   readonly choices?: readonly string[]
   readonly minimum?: number
@@ -21,15 +21,19 @@ type Plain<Row extends OptionRow> = Row['type'] extends 'flag'
     ? number
     : Row['type'] extends 'counts'
       ? readonly number[]
-      : Row extends { readonly choices: readonly (infer Choice)[] }
-        ? Choice
-        : string
+      : Row['type'] extends 'texts'
+        ? readonly string[]
+        : Row extends { readonly choices: readonly (infer Choice)[] }
+          ? Choice
+          : string
 
 type ValueOf<Row extends OptionRow> = Row['type'] extends 'flag'
   ? boolean
-  : Row extends { readonly default: string | number | readonly number[] }
-    ? Plain<Row>
-    : Plain<Row> | undefined
+  : Row['type'] extends 'texts'
+    ? readonly string[]
+    : Row extends { readonly default: string | number | readonly number[] }
+      ? Plain<Row>
+      : Plain<Row> | undefined
 
 export type Values<Rows extends readonly OptionRow[]> = {
   readonly [Row in Rows[number] as Row['name']]: ValueOf<Row>
@@ -39,25 +43,46 @@ export function parseOptions<const Rows extends readonly OptionRow[]>(
   rows: Rows,
   args: readonly string[],
 ): Values<Rows> {
-  const given = readArgs(rows, args)
+  const { values, words } = parseWithWords(rows, args)
+  if (words[0] !== undefined) throw new UsageError(`${words[0]} is not an option`)
+  return values
+}
+
+/** Also takes words that belong to no option. */
+export function parseWithWords<const Rows extends readonly OptionRow[]>(
+  rows: Rows,
+  args: readonly string[],
+): { readonly values: Values<Rows>; readonly words: readonly string[] } {
+  const { given, words } = readArgs(rows, args)
   const values: Record<string, unknown> = {}
   for (const row of rows) {
     const raw = given[row.name]
     if (typeof raw === 'string') values[row.name] = convert(row, raw)
-    else values[row.name] = raw ?? (row.type === 'flag' ? false : row.default)
+    else values[row.name] = raw ?? presetOf(row)
   }
-  return values as Values<Rows>
+  return { values: values as Values<Rows>, words }
 }
+
+function presetOf({ type, default: preset }: OptionRow): unknown {
+  if (type === 'flag') return false
+  return type === 'texts' ? [] : preset
+}
+
+type Given = Readonly<Record<string, string | boolean | ReadonlyArray<string | boolean> | undefined>>
 
 function readArgs(
   rows: readonly OptionRow[],
   args: readonly string[],
-): Record<string, string | boolean | undefined> {
+): { given: Given; words: readonly string[] } {
   const options = Object.fromEntries(
-    rows.map(row => [row.name, { type: row.type === 'flag' ? ('boolean' as const) : ('string' as const) }]),
+    rows.map(({ name, type }) => [
+      name,
+      { type: type === 'flag' ? ('boolean' as const) : ('string' as const), multiple: type === 'texts' },
+    ]),
   )
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
+    const found = parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
+    return { given: found.values, words: found.positionals }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error
@@ -93,5 +118,5 @@ export function optionLines(rows: readonly OptionRow[]): string[] {
 
 function valueName(row: OptionRow): string {
   if (row.type === 'choice') return row.choices?.join('|') ?? ''
-  return row.type === 'text' ? 'TEXT' : row.type === 'counts' ? 'N,…' : 'N'
+  return row.type === 'text' || row.type === 'texts' ? 'TEXT' : row.type === 'counts' ? 'N,…' : 'N'
 }

@@ -6,6 +6,9 @@ import { COMMANDS, type CommandRow, GROUPS } from './commands/table.ts'
 import { CommandError, EXIT, UsageError } from './exit.ts'
 import type { Command } from './options/command.ts'
 
+/** Threads of Node's pool in a mount: names that the kernel forgets at a time, and room for other work. */
+const MOUNT_THREADS = '16'
+
 const GENERAL_HELP_HEAD = 'Usage: hopbine COMMAND [OPTIONS]'
 const GENERAL_HELP_TAIL = [
   'hopbine COMMAND --help says more; hopbine fs -help lists the commands for files.',
@@ -15,6 +18,8 @@ const GENERAL_HELP_TAIL = [
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args
   if (name === undefined) throw new UsageError('a command is missing; hopbine --help lists them')
+  // Before anything uses the pool: a mount tells the kernel from threads what may wait for a lock there.
+  if (name === 'mount') process.env.UV_THREADPOOL_SIZE ??= MOUNT_THREADS
   if (name === '--version' || name === '-V') return printVersion()
   if (name === '--help' || name === '-h' || name === 'help') return printGeneralHelp(rest[0])
   if (name === 'fs' || name === 'dfs') return (await import('./fs/shell.ts')).runShell(rest)

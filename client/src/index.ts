@@ -2,6 +2,7 @@
 
 export { type ErrorCode, FsError, isFsError } from '@hopbine/common/base/errors.ts'
 export type { ChangeEvent, ContentSummary } from '@hopbine/common/protocol/types.ts'
+export type { Acl, AclEntry, AclInput } from './fs/acl.ts'
 export { FileHandle } from './fs/file-handle.ts'
 export { FileSystem } from './fs/file-system.ts'
 export { isPattern } from './fs/glob.ts'
@@ -21,6 +22,7 @@ export type {
   Removed,
   RenameOptions,
   Room,
+  SetAclOptions,
   StatusOptions,
   TimeInput,
 } from './fs/options.ts'

@@ -2,7 +2,7 @@
  * A home folder as `hopbine up` makes it: folders, token and stamp, and the file `up.json` while servers run
  * on it.
  */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -79,6 +79,19 @@ export class HomeFolder {
     } catch (error) {
       throw new BenchError(`${this.#upFile} cannot be read: ${(error as Error).message}`)
     }
+  }
+
+  /**
+   * Processes behind a mount of this home: its daemon and all servers. Undefined when the home has no mount
+   * at that real path.
+   */
+  async mountPids(directory: string): Promise<number[] | undefined> {
+    const digest = createHash('sha256').update(directory).digest('hex').slice(0, 12)
+    const file = join(this.path, 'run', `mount-${digest}.json`)
+    if (!existsSync(file)) return undefined
+    const { process: daemon } = JSON.parse(await readFile(file, 'utf8')) as { process: { pid: number } }
+    const servers = (await this.up())?.roles.map(({ pid }) => pid) ?? []
+    return [...new Set([daemon.pid, ...servers])]
   }
 
   async writeUp(up: UpFile): Promise<void> {

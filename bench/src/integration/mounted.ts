@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { accessSync, constants, mkdtempSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -26,6 +27,12 @@ export function mountHindrance(): string | undefined {
   } catch (error) {
     return (error as Error).message
   }
+}
+
+export interface MountFigures {
+  readonly operations: Readonly<Record<string, { readonly count: number }>>
+  /** Inodes and names that the kernel was told to forget, and how often it was too busy for one name. */
+  readonly invalidations: { readonly inodes: number; readonly names: number; readonly epochs: number }
 }
 
 export class Mounted {
@@ -83,6 +90,17 @@ export class Mounted {
     await rm(this.directory, { recursive: true, force: true })
   }
 
+  /** What the daemon has counted until now. */
+  async figures(): Promise<MountFigures> {
+    const folder = join(this.#home, 'run')
+    const names = (await readdir(folder)).filter(name => /^mount-[0-9a-f]+\.json$/.test(name))
+    for (const name of names) {
+      const state = JSON.parse(await readFile(join(folder, name), 'utf8'))
+      if (state.directory === this.directory) return JSON.parse(await readAll(state.socket))
+    }
+    throw new Error(`no mount at ${this.directory}`)
+  }
+
   /** Runs a program in the mount; rejects with what it said when it fails. */
   async run(program: string, ...args: string[]): Promise<string> {
     const { stdout } = await runFile(program, args, { cwd: this.directory, maxBuffer: 64 * 1024 * 1024 })
@@ -96,4 +114,14 @@ export class Mounted {
       await sleep(20)
     }
   }
+}
+
+function readAll(socketPath: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = []
+    connect(socketPath)
+      .on('data', (part: Buffer) => parts.push(part))
+      .on('end', () => resolve(Buffer.concat(parts).toString()))
+      .on('error', reject)
+  })
 }

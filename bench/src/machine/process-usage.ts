@@ -10,6 +10,9 @@ const MICROS_PER_TICK = 1_000_000 / TICKS_PER_SECOND
  */
 const USER_FIELD = 11
 const SYSTEM_FIELD = 12
+/** The same of children that have ended and were waited for. */
+const CHILDREN_USER_FIELD = 13
+const CHILDREN_SYSTEM_FIELD = 14
 
 /** User and system time in microseconds, to ten milliseconds. */
 export async function cpuMicrosOf(pid: number): Promise<number> {
@@ -38,4 +41,11 @@ export async function memoryOf(pid: number): Promise<MemoryUse> {
   const kibibytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0)
   return { rssBytes: kibibytes('VmRSS') * 1024, peakBytes: kibibytes('VmHWM') * 1024 }
+}
+
+/** User and system time of the children of this process that have ended, in microseconds. */
+export async function endedChildrenMicros(): Promise<number> {
+  const text = await readFile('/proc/self/stat', 'utf8')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[CHILDREN_USER_FIELD]) + Number(fields[CHILDREN_SYSTEM_FIELD])) * MICROS_PER_TICK
 }

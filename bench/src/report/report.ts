@@ -21,7 +21,7 @@ const BY_KIND = /^(?<metric>\w+)ByKind\.(?<kind>.+)$/
 
 /** Lines of the table: single metrics with HDFS beside them, then one line for each kind of operation. */
 export function tableLines(report: Report): string[] {
-  const { workload, options, machine, metrics } = report
+  const { workload, metrics } = report
   const baseline = HDFS[workload] ?? {}
   const single: string[][] = [['metric', 'Hopbine', 'HDFS 3.4.1']]
   const byKind = new Map<string, Metrics>()
@@ -31,12 +31,16 @@ export function tableLines(report: Report): string[] {
     else byKind.set(groups.kind ?? '', { ...byKind.get(groups.kind ?? ''), [groups.metric ?? '']: value })
   }
   return [
-    `${workload}  ${optionText(options)}`,
-    machineText(machine),
+    ...headLines(report),
     '',
     ...columns(single),
     ...(byKind.size === 0 ? [] : ['', ...columns(kindRows(byKind))]),
   ]
+}
+
+/** What was run, and where. */
+export function headLines({ workload, options, machine }: Report): string[] {
+  return [`${workload}  ${optionText(options)}`, machineText(machine)]
 }
 
 function kindRows(byKind: ReadonlyMap<string, Metrics>): string[][] {
@@ -48,7 +52,8 @@ function kindRows(byKind: ReadonlyMap<string, Metrics>): string[][] {
   return [['kind', ...metrics], ...rows]
 }
 
-function columns(rows: readonly string[][]): string[] {
+/** Cells in columns, numbers to the right. */
+export function columns(rows: readonly string[][]): string[] {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map(row => (row[at] ?? '').length)))
   return rows.map(row =>
     row

@@ -130,7 +130,9 @@ export class Nemesis {
   #overthrow(member: SimulatedMember): void {
     if (this.#isOver || this.#time.nowMs > this.#coupUntilMs) return
     const forMs = this.#duration()
-    this.#time.after(this.#chance.wait(10), () => {
+    // At once means: before its first message leaves.
+    const delayMs = this.#chance.happens(0.5) ? 0 : this.#chance.wait(10)
+    this.#time.after(delayMs, () => {
       if (this.#isOver || member.core === undefined) return
       if (this.#chance.happens(0.5)) this.#crash(member, forMs)
       else this.#partition(this.#group.members, other => (other === member ? 1 : 0), forMs)

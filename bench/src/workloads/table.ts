@@ -13,4 +13,5 @@ export const WORKLOADS: Readonly<Record<string, Load>> = {
   restart: () => import('./restart.ts'),
   crash: () => import('./crash.ts'),
   memory: () => import('./memory.ts'),
+  locks: () => import('./locks.ts'),
 }

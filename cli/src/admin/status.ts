@@ -58,6 +58,7 @@ export function statusLines(status: ClusterStatus): string[] {
     ['Namespace', `${status.files} files, ${status.directories} directories`],
     ['Bytes', `${humanSize(status.bytes)}, ${humanSize(status.diskBytes)} with all copies`],
     ['Clients', `${status.sessions} sessions, ${status.openFiles} files open for writing`],
+    ['Leases', leaseText(status)],
     ['To clean up', `${status.reclaimPending} removed entries, ${status.tombstones} blocks`],
     ['To rewrite', `${status.rewritesPending} files`],
     ['Log', `applied ${status.appliedIndex}, in the store ${status.durableIndex}, ${status.fsyncs} syncs`],
@@ -66,6 +67,12 @@ export function statusLines(status: ClusterStatus): string[] {
     ['Up for', durationText(status.uptimeMs)],
   ]
   return [...tableLines(facts, ['left', 'left']), '', ...datanodeLines(status)]
+}
+
+function leaseText({ leases }: ClusterStatus): string {
+  const { held, queues, recalls, revoked, waits, waitP50Ms, waitP99Ms } = leases
+  const facts = `${held} directories in ${queues} queues, ${recalls} recalls, ${revoked} revoked`
+  return waits === 0 ? facts : `${facts}, waits ${waitP50Ms} ms (99 %: ${waitP99Ms} ms)`
 }
 
 function datanodeLines(status: ClusterStatus): string[] {

@@ -23,6 +23,11 @@ const options = [
     type: 'flag',
     sentence: 'Let every user of this machine in, each with the own rights; otherwise only you.',
   },
+  {
+    name: 'sync',
+    type: 'flag',
+    sentence: 'Answer no change before the namenode has it on disk: no directory leases.',
+  },
   { name: 'suid', type: 'flag', sentence: 'Let set-uid and set-gid bits of programs take effect.' },
   { name: 'dev', type: 'flag', sentence: 'Let device files take effect.' },
   {
@@ -40,7 +45,15 @@ const options = [
     value: 'MILLISECONDS',
     maximum: 1_000,
     default: 1_000,
-    sentence: 'How long changes made elsewhere may stay unseen; 0 asks the namenode every time.',
+    sentence:
+      'How long the kernel may use what it was told unless others change it; 0 asks every time.',
+  },
+  {
+    name: 'atime',
+    type: 'choice',
+    choices: ['relatime', 'never'],
+    default: 'relatime',
+    sentence: 'When reading moves access times: as on local disks by default, or never.',
   },
   {
     name: 'reader',
@@ -76,19 +89,24 @@ export const command = defineCommand({
       return EXIT.ok
     }
     const { runMount } = await import('../mount/daemon.ts')
-    return runMount(layout, {
-      connect: values.socket === undefined ? { home: layout.home } : { socket: resolve(values.socket) },
-      path,
-      directory,
-      readOnly: values['read-only'],
-      allowOther: values['allow-other'],
-      suid: values.suid,
-      devices: values.dev,
-      timeoutMs: values.timeout * 1_000,
-      cacheMs: values['cache-ms'],
-      reader: values.reader as 'best' | 'event-loop' | 'thread-pool',
-      logger: makeLogger('mount', values['log-level'], values['log-format']),
-    })
+    return runMount(
+      layout,
+      {
+        connect: values.socket === undefined ? { home: layout.home } : { socket: resolve(values.socket) },
+        path,
+        directory,
+        readOnly: values['read-only'],
+        allowOther: values['allow-other'],
+        suid: values.suid,
+        devices: values.dev,
+        timeoutMs: values.timeout * 1_000,
+        cacheMs: values['cache-ms'],
+        accessTimes: values.atime === 'relatime',
+        reader: values.reader as 'best' | 'event-loop' | 'thread-pool',
+        logger: makeLogger('mount', values['log-level'], values['log-format']),
+      },
+      values.sync ? 'sync' : 'leases',
+    )
   },
 })
 

@@ -51,9 +51,10 @@ function overview(seen: readonly Seen[]): string[] {
     String(mount.process.pid),
     figures === undefined ? 'does not answer' : String(sum(figures)),
     String(figures?.openFiles ?? ''),
+    String((figures?.locks as { readonly held?: number } | undefined)?.held ?? ''),
   ])
-  const head = ['DIRECTORY', 'PATH', 'MODE', 'PROCESS', 'CALLS', 'OPEN']
-  return tableLines([head, ...rows], ['left', 'left', 'left', 'right', 'right', 'right'])
+  const head = ['DIRECTORY', 'PATH', 'MODE', 'PROCESS', 'CALLS', 'OPEN', 'LOCKS']
+  return tableLines([head, ...rows], ['left', 'left', 'left', 'right', 'right', 'right', 'right'])
 }
 
 function operations({ figures }: Seen): string[] {

@@ -119,15 +119,17 @@ class ListingLines {
 
   #line(item: FoundItem): string {
     const { status } = item
-    return [
-      KIND_LETTERS[status.kindName] + modeText(status.mode),
+    // In Hadoop the sign takes the place of a space.
+    const mode = `${KIND_LETTERS[status.kindName]}${modeText(status.mode)}${status.hasAcl ? '+' : ' '}`
+    const columns = [
       replicationText(status).padStart(this.#replicationWidth),
       status.owner.padEnd(this.#ownerWidth),
       status.group.padEnd(this.#groupWidth),
       this.#size(status).padStart(this.#sizeWidth),
       minuteText(this.#call.has('u') ? status.atime : status.mtime),
       this.#name(item),
-    ].join(' ')
+    ]
+    return mode + columns.join(' ')
   }
 
   #size(status: FileStatus): string {

@@ -11,6 +11,7 @@ export function statusJson(status: FileStatus): Record<string, unknown> {
     owner,
     group,
     permission: octalText(status.mode),
+    acl: status.hasAcl,
     modified: new Date(millisecondsOf(status.mtime)).toISOString(),
     accessed: new Date(millisecondsOf(status.atime)).toISOString(),
     replication,

@@ -21,6 +21,7 @@ export const FAMILIES: readonly FsFamily[] = [
   { names: ['du', 'count', 'df'], load: () => import('./usage.ts') },
   { names: ['stat'], load: () => import('./stat.ts') },
   { names: ['chmod', 'chown', 'chgrp'], load: () => import('./permissions.ts') },
+  { names: ['getfacl', 'setfacl'], load: () => import('./acl.ts') },
   { names: ['test'], load: () => import('./test-path.ts') },
   { names: ['touchz', 'touch'], load: () => import('./touch.ts') },
   { names: ['truncate', 'setrep'], load: () => import('./attributes.ts') },

@@ -7,16 +7,23 @@ import { EXIT } from '../exit.ts'
 import type { HomeLayout } from '../home/layout.ts'
 import { sentenceOf } from '../output/sentence.ts'
 import type { RoleMessage } from '../up/role-message.ts'
+import { deadJournals, newJournal } from './journals.ts'
 import { PublishedMount, takeDeadSessions } from './mount-state.ts'
 
 /** Resolves to the exit code when the mount is gone. */
 export async function runMount(
   layout: HomeLayout,
-  options: Omit<MountOptions, 'deadSessions'>,
+  options: Omit<MountOptions, 'deadSessions' | 'deadJournals' | 'journal'>,
+  leases: 'leases' | 'sync' = 'sync',
 ): Promise<number> {
   const stopping = stopRequest()
   try {
-    const mount = await Mount.start({ ...options, deadSessions: takeDeadSessions(layout) })
+    const mount = await Mount.start({
+      ...options,
+      journal: leases === 'leases' ? newJournal(layout) : undefined,
+      deadJournals: deadJournals(layout),
+      deadSessions: takeDeadSessions(layout),
+    })
     const { path, readOnly } = options
     const { directory, clientId } = mount
     const about = { directory, path, readOnly, clientId }

@@ -130,7 +130,8 @@ function parse(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function namesIn(folder: string): string[] {
+/** Nothing in a folder that is not there. */
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
   } catch (error) {

@@ -4,12 +4,14 @@
  * `/user/NAME`. Every refusal is an `FsError`.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
+import { getAcl, SET_ACL, setAcl } from '@hopbine/common/protocol/acl.ts'
 import * as metadata from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { HelloResponse } from '@hopbine/common/protocol/session.ts'
 import type { ChangeEvent, ContentSummary, FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import type { RpcClient } from '@hopbine/common/rpc/client.ts'
 import { BlockPool } from '../blocks/block-pool.ts'
+import { type Acl, type AclInput, aclEntry, wireAcl } from './acl.ts'
 import { blockLocations } from './block-locations.ts'
 import { followChanges } from './changes.ts'
 import { FileHandle } from './file-handle.ts'
@@ -90,12 +92,12 @@ export class FileSystem {
 
   /** Makes one directory. NOT_FOUND without its parent, ALREADY_EXISTS if the name is taken. */
   async mkdir(path: string, options: Options.MkdirOptions = {}): Promise<FileStatus> {
-    return this.#change(path, metadata.mkdir, { mode: this.#directoryMode(options) }, options)
+    return this.#change(path, metadata.mkdir, this.#directoryMode(options), options)
   }
 
   /** Makes a directory and every missing one above it; fine if it is there already. */
   async mkdirs(path: string, options: Options.MkdirOptions = {}): Promise<FileStatus> {
-    return this.#change(path, metadata.mkdirs, { mode: this.#directoryMode(options) }, options)
+    return this.#change(path, metadata.mkdirs, this.#directoryMode(options), options)
   }
 
   /** Gives a file or directory another name, at a cost that does not follow its size. */
@@ -222,6 +224,31 @@ export class FileSystem {
     return this.#change(path, metadata.chown, { owner: who.owner, group: who.group }, options)
   }
 
+  /** Access and default ACL; whoever can reach a path may know them. */
+  async getAcl(path: string, options: Options.CallOptions = {}): Promise<Acl> {
+    const absolute = this.resolve(path)
+    const found = await this.call(getAcl, { path: absolute }, options)
+    return {
+      access: found.access.map(aclEntry),
+      default: found.default.map(aclEntry),
+      status: new FileStatus(absolute, found.status),
+    }
+  }
+
+  /**
+   * Changes the access ACL, the default ACL of a directory, or both: text like `user:ada:r-x,default:…` or
+   * lists of entries. Owner or superuser only.
+   */
+  async setAcl(path: string, acl: AclInput, options: Options.SetAclOptions = {}): Promise<FileStatus> {
+    const { how = 'replace' } = options
+    return this.#change(path, setAcl, { ...wireAcl(acl, how), how: SET_ACL[how] }, options)
+  }
+
+  /** Leaves the rights of owner, group and others, without a mask, and no default ACL. */
+  async removeAcl(path: string, options: Options.CallOptions = {}): Promise<FileStatus> {
+    return this.#change(path, setAcl, { how: SET_ACL.base }, options)
+  }
+
   async setTimes(
     path: string,
     times: Options.NewTimes,
@@ -282,8 +309,9 @@ export class FileSystem {
     return this.#session.rpc.call(method, request, { signal: options.signal })
   }
 
-  #directoryMode(options: Options.MkdirOptions): number {
-    return (options.mode ?? DIRECTORY_MODE) & ~(options.umask ?? this.#session.umask)
+  /** The server takes the umask off, unless a default ACL takes its place. */
+  #directoryMode({ mode = DIRECTORY_MODE, umask = this.#session.umask }: Options.MkdirOptions) {
+    return { mode, umask }
   }
 
   /** Calls a method whose answer is the attributes of the path it was given. */

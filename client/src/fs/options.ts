@@ -1,4 +1,5 @@
 /** What callers may say to `FileSystem`: options of its methods and the shapes of its answers. Types only. */
+import type { AclChange } from './acl.ts'
 import type { Time } from './status.ts'
 
 export interface ConnectOptions {
@@ -47,6 +48,14 @@ export interface CreateOptions extends CallOptions {
   readonly replication?: number
   /** Largest block, in bytes, 1 MiB … 1 GiB. Default: the server's. */
   readonly blockSize?: number
+}
+
+export interface SetAclOptions extends CallOptions {
+  /**
+   * `replace`: the entries become the ACL. `modify`: they are added or get other rights. `remove`: those of
+   * the same type and name go. Default `replace`.
+   */
+  readonly how?: AclChange
 }
 
 export interface OpenOptions extends CallOptions {

@@ -76,6 +76,11 @@ export class RandomWriter {
     return this.#size
   }
 
+  /** Memory that its content takes, in bytes, without what is on its way in streams. */
+  get heldBytes(): number {
+    return (this.#small?.length ?? 0) + this.#dirty.bytes + (this.#flushing?.bytes ?? 0)
+  }
+
   /** Attributes as of the newest answer; what is not committed does not show. */
   get status(): WireStatus {
     return this.#lease?.status ?? this.#status

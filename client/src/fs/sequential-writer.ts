@@ -27,12 +27,14 @@ export function createRequest(
 ): RequestOf<typeof create> {
   return {
     path,
-    mode: (options.mode ?? FILE_MODE) & ~(options.umask ?? session.umask),
+    mode: options.mode ?? FILE_MODE,
     ifExists: options.overwrite === true ? IF_EXISTS.overwrite : IF_EXISTS.fail,
     createParents: options.createParents ?? true,
     replication: options.replication ?? 0,
     blockSize: options.blockSize ?? 0,
     inline,
+    // The server takes it off, unless a default ACL takes its place.
+    umask: options.umask ?? session.umask,
   }
 }
 

@@ -103,6 +103,11 @@ export class FileStatus {
     return (this.flags & FLAG.open) !== 0
   }
 
+  /** There is more than the bits of the mode say: an access or a default ACL. */
+  get hasAcl(): boolean {
+    return (this.flags & (FLAG.accessAcl | FLAG.defaultAcl)) !== 0
+  }
+
   /** The bytes live in the metadata store. */
   get isInline(): boolean {
     return (this.flags & FLAG.inline) !== 0

@@ -5,16 +5,24 @@
 
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
+import { CACHE_MS } from '@hopbine/common/protocol/cache-interest.ts'
 import { endSession, stat } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import type { RpcClient } from '@hopbine/common/rpc/client.ts'
 import { BlockPool } from '../blocks/block-pool.ts'
 import { connectSession } from '../fs/find-server.ts'
 import { LeaseRenewer } from '../fs/lease-renewer.ts'
 import type { ConnectOptions } from '../fs/options.ts'
 import { resolvePath } from '../fs/paths.ts'
+import { handInJournal } from '../leases/hand-in.ts'
+import { LeasedNamespace } from '../leases/leased-namespace.ts'
+import { AccessTimes } from './filesystem/access-times.ts'
 import { HandleTable } from './filesystem/handle-table.ts'
 import { Identity } from './filesystem/identity.ts'
+import { Invalidator } from './filesystem/invalidation.ts'
+import { KernelCache } from './filesystem/kernel-cache.ts'
 import { MountContext } from './filesystem/mount-context.ts'
+import { MountLocks } from './filesystem/mount-locks.ts'
 import { MountService } from './filesystem/mount-service.ts'
 import { NodeTable } from './filesystem/node-table.ts'
 import { Device, type ReaderKind } from './session/device.ts'
@@ -37,7 +45,13 @@ export interface MountOptions {
   readonly timeoutMs: number
   /** How long the kernel may use entries and attributes without asking, in milliseconds, 0 … 1,000. */
   readonly cacheMs: number
+  /** Reading moves the access times of files, as relatime(8) has it. */
+  readonly accessTimes: boolean
   readonly reader: ReaderKind | 'best'
+  /** Where operations are written down that were answered under directory leases; absent: without leases. */
+  readonly journal: { readonly path: string; readonly owner: string } | undefined
+  /** Journals of daemons that are known to be dead: what they hold is committed. */
+  readonly deadJournals: readonly string[]
   /** Sessions of daemons that are known to be dead: what they hold is given up. */
   readonly deadSessions: readonly string[]
   readonly logger: Logger
@@ -62,6 +76,7 @@ export class Mount {
   /** Resolves when the mount is gone and everything is saved; rejects when the device failed. */
   readonly ended: Promise<void>
   readonly #session: FuseSession
+  readonly #invalidator: Invalidator
   readonly #context: MountContext
 
   private constructor(parts: {
@@ -69,13 +84,15 @@ export class Mount {
     user: string
     reader: ReaderKind
     session: FuseSession
+    invalidator: Invalidator
     context: MountContext
-    close: () => void
+    close: () => Promise<void>
   }) {
     this.directory = parts.directory
     this.user = parts.user
     this.reader = parts.reader
     this.#session = parts.session
+    this.#invalidator = parts.invalidator
     this.#context = parts.context
     this.ended = this.#untilEnd(parts.close)
   }
@@ -110,6 +127,11 @@ export class Mount {
       nodes: nodes.count,
       openFiles: nodes.openCount,
       handles: handles.count,
+      heldBytes: this.#context.writeMemory.bytes,
+      locks: this.#context.parts.locks.figures(),
+      invalidations: this.#invalidator.figures(),
+      accessTimesLost: this.#context.parts.accessTimes.lost,
+      ...(this.#context.parts.leases === undefined ? {} : { leases: this.#context.parts.leases.figures() }),
       residentBytes: process.memoryUsage.rss(),
     }
   }
@@ -125,14 +147,24 @@ export class Mount {
     }
   }
 
-  async #untilEnd(close: () => void): Promise<void> {
+  /** Everything that was answered is committed, and what was leased is given back. */
+  async #save(): Promise<void> {
+    const context = this.#context
+    try {
+      await context.syncAll()
+    } finally {
+      await context.parts.leases?.finish().catch((error: unknown) => context.tellLateFailure(0, error))
+    }
+  }
+
+  async #untilEnd(close: () => Promise<void>): Promise<void> {
     try {
       await this.#session.ended
-      const saved = this.#context.syncAll()
+      const saved = this.#save()
       const limit = new Promise<void>(resolve => setTimeout(resolve, LAST_SAVE_MS).unref())
       await Promise.race([saved, limit])
     } finally {
-      close()
+      await close()
     }
   }
 }
@@ -142,20 +174,26 @@ async function connectContext(options: MountOptions): Promise<MountContext> {
   const rpc = await connectSession({ ...connect, retryMs: timeoutMs })
   try {
     const who = await rpc.welcome()
-    for (const clientId of options.deadSessions) await rpc.call(endSession, { clientId })
+    if (who.superuser) await takeOver(options, rpc)
     const path = resolvePath('/', options.path)
     const { status } = await rpc.call(stat, { path, followLast: true })
     if (status.kind !== KIND.directory) {
       throw new FsError('NOT_A_DIRECTORY', `${path} is not a directory of Hopbine`, { path })
     }
+    const leases = who.superuser && !options.readOnly ? await openLeases(options, rpc) : undefined
+    const client = leases ?? rpc
+    const nodes = new NodeTable(status.id)
     return new MountContext({
-      session: { rpc, blocks: new BlockPool(), leases: new LeaseRenewer(rpc), home: '/', umask: 0 },
-      rpc,
+      session: { rpc: client, blocks: new BlockPool(), leases: new LeaseRenewer(rpc), home: '/', umask: 0 },
+      rpc: client,
+      leases,
       logger,
-      nodes: new NodeTable(status.id),
+      nodes,
+      locks: new MountLocks({ rpc, nodes, logger }),
       handles: new HandleTable(),
       identity: new Identity(),
-      lifetimes: { entryMs: options.cacheMs, attributesMs: options.cacheMs },
+      cache: new KernelCache(Math.min(options.cacheMs, CACHE_MS)),
+      accessTimes: new AccessTimes(client, options.readOnly || !options.accessTimes),
       rootInode: status.id,
       isOperator: who.superuser,
     })
@@ -165,13 +203,27 @@ async function connectContext(options: MountOptions): Promise<MountContext> {
   }
 }
 
+/** What daemons that are gone had answered is committed first; then what they held is given up. */
+async function takeOver({ deadJournals, deadSessions, logger }: MountOptions, rpc: RpcClient): Promise<void> {
+  for (const path of deadJournals) await handInJournal(rpc, path, logger)
+  for (const clientId of deadSessions) await rpc.call(endSession, { clientId })
+}
+
+async function openLeases(
+  { journal, logger }: MountOptions,
+  rpc: RpcClient,
+): Promise<LeasedNamespace | undefined> {
+  if (journal === undefined) return undefined
+  return LeasedNamespace.open({ rpc, journalPath: journal.path, owner: journal.owner, logger })
+}
+
 async function startSession(
   options: MountOptions,
   directory: string,
   context: MountContext,
   reader: ReaderKind,
   close: () => void,
-): Promise<{ session: FuseSession; close: () => void }> {
+): Promise<{ session: FuseSession; invalidator: Invalidator; close: () => Promise<void> }> {
   const { logger, readOnly, allowOther, suid, devices } = options
   const device = Device.open(reader)
   try {
@@ -181,6 +233,12 @@ async function startSession(
     session.agreed.catch(() => undefined)
     context.counters = session.counters
     context.notify = message => void device.write([message])
+    context.notifyInPool = message => device.writeInPool(message)
+    const { rpc, nodes, cache } = context.parts
+    const invalidator = new Invalidator({ rpc, nodes, cache, device })
+    // Before the kernel asks anything: the namenode remembers only what it tells from then on.
+    if (cache.cacheMs > 0) await invalidator.start()
+    await context.parts.locks.session.start()
     const source = `hopbine:${options.path}`
     await mountDevice(device.fd, { directory, source, readOnly, allowOther, suid, devices })
     session.start()
@@ -188,8 +246,11 @@ async function startSession(
     await setReadAhead(directory, READ_AHEAD_KIB)
     return {
       session,
-      close: () => {
+      invalidator,
+      close: async () => {
         device.close()
+        await context.parts.locks.session.end()
+        if (cache.cacheMs > 0) await invalidator.end()
         close()
       },
     }

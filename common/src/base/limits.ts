@@ -19,6 +19,13 @@ export const XATTR_NAME_BYTES_MAX = 255
 export const XATTR_VALUE_BYTES_MAX = 64 * 1024
 /** Extended attributes of one inode; one more: NO_SPACE. */
 export const XATTRS_MAX = 128
+/**
+ * Entries of one ACL with those of owner, group, mask and others; one more: NO_SPACE. What the kernel takes
+ * from a FUSE filesystem: a page of memory.
+ */
+export const ACL_ENTRIES_MAX = 511
+/** Files in one `noteAccess`; more: INVALID_ARGUMENT. */
+export const ACCESSES_MAX = 1024
 /** Names of one inode; one more: TOO_MANY_LINKS. */
 export const LINKS_MAX = 1024
 /** Symbolic links followed for one path; more: SYMLINK_LOOP. */

@@ -111,6 +111,18 @@ export const status = method(
     uptimeMs: int,
     /** Files that wait to be rewritten, or are being rewritten, because much of their blocks is dead. */
     rewritesPending: int,
+    /** Directory leases; counts of what happened are since the start. */
+    leases: record({
+      held: int,
+      queues: int,
+      recalls: int,
+      revoked: int,
+      /** Requests that wait now, and that had to. */
+      waiting: int,
+      waits: int,
+      waitP50Ms: int,
+      waitP99Ms: int,
+    }),
   }),
 )
 

@@ -64,15 +64,23 @@ export const acquireDirectory = method(
   }),
 )
 
-/** One step of a queue: a write method and its request. */
+/**
+ * One step of a queue: a write method and its request. Its paths are `/.reserved/.inodes/ID/NAME` (for a
+ * change of attributes also without NAME), and every directory whose entries it changes is leased to the
+ * queue; an inode with several names shows in several directories, and all of these must be.
+ *
+ * Allowed: mkdir (the directory is leased from birth), create (without parents), symlink, mknod, link,
+ * rename, remove (no tree), chmod, chown, utimes, writeInline, releaseDirectory. Each of the first five takes
+ * an id.
+ */
 export const queuedOperation = record({
   method: u16,
   /** Index into the batch's principals. */
   principal: u16,
-  /** When it happened, by the sender's clock. */
+  /** When it happened, by the sender's clock; moved to between the operation before it and now. */
   seconds: int,
   nanos: u32,
-  /** Inode id for what it makes, of a range that the queue was given; 0: it makes nothing. */
+  /** Id for the inode or link that it makes, of the queue's ranges, each once, in any order; 0: none. */
   inodeId: int,
   /** The method's request, encoded by its own codec. */
   request: bytes,
@@ -81,8 +89,9 @@ export type QueuedOperation = ValueOf<typeof queuedOperation>
 
 /**
  * Applies operations `first`, `first + 1`, … of a queue. Those that were applied before are passed over; a
- * gap is INVALID_ARGUMENT; a queue that lost its leases gets LEASE_LOST. The first failure ends the batch: what
- * follows is not applied, now or later.
+ * gap is INVALID_ARGUMENT; a queue that was revoked gets LEASE_LOST, one that is not known NOT_FOUND. The
+ * first failure ends the queue: its leases go in the same moment, what follows is not applied, now or later,
+ * and later batches get the same answer until it is closed.
  */
 export const applyQueue = method(
   52,
@@ -128,10 +137,13 @@ export const attachQueue = method(
   record({ applied: int }),
 )
 
-/** Gives one directory back, in the order of the queue. Only inside a batch. */
+/** Gives one directory back, in the order of the queue; fine if it went before. Only inside a batch. */
 export const releaseDirectory = method(55, 'releaseDirectory', 'write', 1, record({ inodeId: int }), nothing)
 
-/** Replaces the content of a small file that nobody has open for writing. Only inside a batch. */
+/**
+ * Replaces the content of a small file that no session has open for writing; its generation grows by one.
+ * The right to write was asked when the file was opened. Only inside a batch.
+ */
 export const writeInline = method(
   56,
   'writeInline',
@@ -141,7 +153,10 @@ export const writeInline = method(
   record({ status: fileStatus }),
 )
 
-/** Payload of `PUSH.recall`: others wait for these directories. */
+/**
+ * Payload of `PUSH.recall`: others wait for these directories. It is repeated while they wait, and may come
+ * in one turn with the answer that granted the lease.
+ */
 export const recall = record({ queueId: text, inodeIds: list(int) })
 
 export const DIRECTORY_LEASE_METHODS: readonly Method<unknown, unknown>[] = [

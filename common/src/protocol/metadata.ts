@@ -4,16 +4,20 @@
  * instead of the root.
  */
 import { bytes, flag, int, list, nothing, optional, record, text, u8, u16, u32 } from '../wire/codec.ts'
+import { ACL_METHODS } from './acl.ts'
 import { type Method, method } from './method.ts'
 import { changeEvent, contentSummary, extent, fileStatus, locatedBlock } from './types.ts'
 
 const statusAnswer = record({ status: fileStatus })
 const optionalTime = optional(record({ seconds: int, nanos: u32 }))
 
+/** Bits that a new inode does not get, but where its directory has a default ACL. Absent: none. */
+const umask = optional(u16)
+const newDirectory = record({ path: text, mode: u16, umask })
 /** Makes one directory; its parent must exist. */
-export const mkdir = method(10, 'mkdir', 'write', 1, record({ path: text, mode: u16 }), statusAnswer)
+export const mkdir = method(10, 'mkdir', 'write', 1, newDirectory, statusAnswer)
 /** Makes a directory and every missing one above it; fine if it exists already. */
-export const mkdirs = method(11, 'mkdirs', 'write', 1, record({ path: text, mode: u16 }), statusAnswer)
+export const mkdirs = method(11, 'mkdirs', 'write', 1, newDirectory, statusAnswer)
 
 /** What `create` does when the name is taken. */
 export const IF_EXISTS = { fail: 0, overwrite: 1 } as const
@@ -35,6 +39,7 @@ export const create = method(
     replication: u8,
     blockSize: int,
     inline: optional(bytes),
+    umask,
   }),
   statusAnswer,
 )
@@ -178,6 +183,18 @@ export const utimes = method(
   record({ path: text, atime: optionalTime, mtime: optionalTime }),
   statusAnswer,
 )
+/**
+ * Content of these files was read then. Where relatime(8) has it, access times move, and nothing else does;
+ * what is gone, no file, or not the caller's to read is passed over. At most `ACCESSES_MAX` in one call.
+ */
+export const noteAccess = method(
+  48,
+  'noteAccess',
+  'write',
+  1,
+  record({ accesses: list(record({ inodeId: int, seconds: int, nanos: u32 })) }),
+  nothing,
+)
 export const setReplication = method(
   30,
   'setReplication',
@@ -236,7 +253,7 @@ export const mknod = method(
   'mknod',
   'write',
   1,
-  record({ path: text, kind: u8, mode: u16, device: text }),
+  record({ path: text, kind: u8, mode: u16, device: text, umask }),
   statusAnswer,
 )
 /**
@@ -244,6 +261,18 @@ export const mknod = method(
  * CROSS_SHARD.
  */
 export const link = method(38, 'link', 'write', 1, record({ from: text, to: text }), statusAnswer)
+/**
+ * An empty file without a name, with owner, group, mode and ACL as if it were made in that directory. The
+ * caller's session has it open until it says `releaseOrphans`; `link` may give it a name until then.
+ */
+export const createUnnamed = method(
+  49,
+  'createUnnamed',
+  'write',
+  1,
+  record({ directory: text, mode: u16, umask }),
+  statusAnswer,
+)
 /** The session no longer has these inodes open. */
 export const releaseOrphans = method(
   39,
@@ -282,13 +311,14 @@ export const getXattr = method(
   record({ path: text, name: text }),
   record({ value: bytes }),
 )
+/** `flags` are those of `FileStatus`: ACLs are attributes of other names to the kernel. */
 export const listXattrs = method(
   43,
   'listXattrs',
   'read',
   1,
   record({ path: text }),
-  record({ names: list(text) }),
+  record({ names: list(text), flags: u16 }),
 )
 export const removeXattr = method(44, 'removeXattr', 'write', 1, record({ path: text, name: text }), nothing)
 /** What a session that is known to be dead holds is given up at once. Superusers only. */
@@ -314,6 +344,7 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   chmod,
   chown,
   utimes,
+  noteAccess,
   setReplication,
   summary,
   setQuota,
@@ -323,6 +354,7 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   access,
   mknod,
   link,
+  createUnnamed,
   releaseOrphans,
   punch,
   setXattr,
@@ -330,4 +362,5 @@ export const METADATA_METHODS: readonly Method<unknown, unknown>[] = [
   listXattrs,
   removeXattr,
   endSession,
+  ...ACL_METHODS,
 ]

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import { CACHE_INTEREST_METHODS, invalidations } from './cache-interest.ts'
 import { CLUSTER_METHODS } from './cluster.ts'
 import { DIRECTORY_LEASE_METHODS, recall } from './directory-leases.ts'
+import { LOCK_METHODS, lockRecall } from './locks.ts'
 import { METADATA_METHODS } from './metadata.ts'
 import type { Method } from './method.ts'
-import { addPrincipal, hello, invalidation, PUSH } from './session.ts'
+import { addPrincipal, hello, PUSH } from './session.ts'
 import { failure } from './types.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
@@ -14,15 +16,17 @@ const METHODS: readonly Method<unknown, unknown>[] = [
   ...METADATA_METHODS,
   ...CLUSTER_METHODS,
   ...DIRECTORY_LEASE_METHODS,
+  ...CACHE_INTEREST_METHODS,
+  ...LOCK_METHODS,
 ]
 
 /** Every message that this version writes; see the sentence below before you change a line. */
 const KNOWN: Record<string, string> = {
   hello: '315577230ca0',
   addPrincipal: 'e7760fec110f',
-  mkdir: 'a02f049e5494',
-  mkdirs: 'acba617990a6',
-  create: '47992d1df384',
+  mkdir: 'ef7ce8502150',
+  mkdirs: 'a5701b5f76ab',
+  create: '58bf2dbae086',
   append: 'd99d29e04fe9',
   addBlock: '82da116f2a7b',
   commitExtents: 'a494dee6cc37',
@@ -40,6 +44,7 @@ const KNOWN: Record<string, string> = {
   chmod: '3f4376171899',
   chown: 'ce24fa5561fe',
   utimes: 'cf0f6f6bea9f',
+  noteAccess: '302ea2aa2488',
   setReplication: 'ffa894ba5904',
   contentSummary: 'd18031a2a8ed',
   setQuota: '3a2aabd27ca9',
@@ -47,20 +52,23 @@ const KNOWN: Record<string, string> = {
   recoverLease: '7b0e32363586',
   changes: 'af34a7fd003e',
   access: '0b6cef6beaed',
-  mknod: '532380cd0950',
+  mknod: '04a0c140aa3f',
   link: 'c87586e9a1cd',
+  createUnnamed: 'd979dad4c480',
   releaseOrphans: 'a32668e297b2',
   punch: 'c021307c5973',
   setXattr: 'eb7ea384996d',
   getXattr: '7b7fa30c4282',
-  listXattrs: '58f3242cff3e',
+  listXattrs: 'f365a18e9fba',
   removeXattr: 'bd004139336c',
   endSession: 'c3145e351ae6',
+  setAcl: '2dacf907a9c4',
+  getAcl: '2be94a59fe4a',
   registerDatanode: 'abf6c82d9406',
   heartbeat: 'b6745c3326a2',
   confirmTombstones: 'a9fefd9784ba',
   liveBlocks: 'ae6b492ef331',
-  status: '56b7d1953cab',
+  status: '508050d6b100',
   fsck: '07b1febbe835',
   listBlocks: 'f79395f01ca3',
   backupBegin: 'f6904e271c61',
@@ -77,10 +85,23 @@ const KNOWN: Record<string, string> = {
   attachQueue: 'c1f1a09cf61f',
   releaseDirectory: 'e632bdbf6802',
   writeInline: '501a56bbdb2a',
+  declareCaching: '20f761895d58',
+  acknowledgeInvalidations: '06f9ba04697a',
+  openLocks: '8fa2e8e76e92',
+  lock: 'f2430a87ec25',
+  unlock: '5b2e9bf15901',
+  testLock: '0c3f8976de08',
+  cancelLock: '056a0ff2b229',
+  returnLocks: '76a920a72812',
+  restoreLocks: '37a1c5d39344',
+  renewLocks: '41042f1033e0',
+  closeLocks: 'bf9f4c995711',
+  declareOpens: 'acb11a2f485d',
 }
 const KNOWN_RECORDS: Record<string, string> = {
+  lockRecall: '58bbf59ff1c8',
   failure: '8adb5c5bd960',
-  invalidation: 'ad62c73f51e5',
+  invalidations: '39c4fc05d9bd',
   recall: '320d24f9e4c8',
 }
 
@@ -100,7 +121,7 @@ t.test('no method changed silently', async t => {
 })
 
 t.test('no other record changed silently', async t => {
-  const records = { failure, invalidation, recall }
+  const records = { failure, invalidations, recall, lockRecall }
   const found = Object.entries(records).map(([name, { shape }]) => [name, digest(shape)])
   t.same(Object.fromEntries(found), KNOWN_RECORDS, ADVICE)
 })

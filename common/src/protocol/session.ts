@@ -1,7 +1,7 @@
 /**
  * The methods that open a connection and say who speaks on it. Both the namenode and the datanode serve them.
  */
-import { flag, int, list, optional, record, text, u16, u32, type ValueOf } from '../wire/codec.ts'
+import { flag, int, list, optional, record, text, u16, type ValueOf } from '../wire/codec.ts'
 import { method } from './method.ts'
 
 /** First request of every connection; anything else first ends it. */
@@ -52,10 +52,10 @@ export const addPrincipal = method(
 
 /** Pushes from the server; their ids live apart from the methods'. */
 export const PUSH = {
-  /** Cached entries or attributes of an inode are out of date. Payload: `invalidation`. */
+  /** Cached entries, attributes or bytes are out of date. Payload: `invalidations` of cache-interest.ts. */
   invalidate: 1,
   /** Others wait for leased directories. Payload: `recall`. */
   recall: 2,
+  /** Others ask for locks of an inode that is delegated. Payload: `lockRecall` of locks.ts. */
+  recallLocks: 10,
 } as const
-
-export const invalidation = record({ inodeId: int, parentId: int, name: text, what: u32 })

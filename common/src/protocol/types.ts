@@ -33,6 +33,10 @@ export const FLAG = {
   open: 1,
   /** The bytes live in the metadata store. */
   inline: 2,
+  /** There is an access ACL: the middle bits of the mode are its mask. */
+  accessAcl: 4,
+  /** A directory with a default ACL: what is made in it inherits that. */
+  defaultAcl: 8,
 } as const
 
 /** Attributes of one inode under one name. Times are whole seconds since 1970 and nanoseconds within. */

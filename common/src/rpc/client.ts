@@ -19,7 +19,6 @@ export interface RpcClientOptions {
    * How long a call may wait for a server that cannot be reached or is busy, in milliseconds. Default 30,000.
    */
   readonly retryMs?: number
-  readonly onPush?: (push: number, payload: Reader) => void
 }
 
 export interface RequestOptions {
@@ -48,6 +47,9 @@ const RESEND_MS = 300_000
 export class RpcClient implements RpcCaller {
   readonly #options: RpcClientOptions
   readonly clientId = randomBytes(16).toString('hex')
+  /** What is done on each connection before it is used. */
+  readonly #preparations: ((connection: Connection) => Promise<void>)[] = []
+  readonly #pushHandlers = new Map<number, (payload: Reader) => void>()
   #connecting: Promise<Connection> | undefined
   #connection: Connection | undefined
   #handles: PrincipalHandles | undefined
@@ -65,6 +67,21 @@ export class RpcClient implements RpcCaller {
   async welcome(): Promise<HelloResponse> {
     await this.#connect()
     return this.#welcome as HelloResponse
+  }
+
+  /** Takes pushes of one kind; the payload is valid during the call only. */
+  listen(push: number, handler: (payload: Reader) => void): void {
+    this.#pushHandlers.set(push, handler)
+  }
+
+  /**
+   * Does something on the present connection, and on each later one before anything else is asked there. A
+   * failure counts as one of connecting.
+   */
+  async prepareEach(prepare: (connection: Connection) => Promise<void>): Promise<void> {
+    const connection = await this.#connect()
+    this.#preparations.push(prepare)
+    await prepare(connection)
   }
 
   /** Applied index of the newest answer seen. */
@@ -141,7 +158,7 @@ export class RpcClient implements RpcCaller {
   }
 
   async #open(): Promise<Connection> {
-    const { address, token, actAs, onPush } = this.#options
+    const { address, token, actAs } = this.#options
     const greeting: HelloRequest = {
       version: PROTOCOL_VERSION,
       versionOldest: PROTOCOL_VERSION_OLDEST,
@@ -152,9 +169,16 @@ export class RpcClient implements RpcCaller {
     const events = {
       // Waiting calls have been told; each decides by its own budget.
       onClose: () => undefined,
-      onPush: (push: number, payload: Reader) => onPush?.(push, payload),
+      // A push that nobody here knows is one of a newer server's.
+      onPush: (push: number, payload: Reader) => this.#pushHandlers.get(push)?.(payload),
     }
     const { connection, welcome } = await Connection.open(address, greeting, events)
+    try {
+      for (const prepare of this.#preparations) await prepare(connection)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
     this.#connection = connection
     this.#handles = new PrincipalHandles(connection)
     this.#welcome = welcome

@@ -7,6 +7,7 @@ import { codeOfWire, FsError, fromNodeError } from '../base/errors.ts'
 import type { Method } from '../protocol/method.ts'
 import { type HelloRequest, type HelloResponse, hello } from '../protocol/session.ts'
 import { failure } from '../protocol/types.ts'
+import type { ValueOf } from '../wire/codec.ts'
 import { FRAME_KIND, FrameCutter } from '../wire/frame.ts'
 import type { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
@@ -174,7 +175,11 @@ export class Connection {
 }
 
 export function decodeFailure(reader: Reader): FsError {
-  const value = failure.decode(reader)
+  return errorOf(failure.decode(reader))
+}
+
+/** The error that a server sent, as it was thrown there. */
+export function errorOf(value: ValueOf<typeof failure>): FsError {
   const details: Record<string, string | number> = {}
   for (const { key, text, number } of value.details) details[key] = number ?? text ?? ''
   return new FsError(codeOfWire(value.code), value.message, details)

@@ -15,7 +15,7 @@ import {
 import { addPrincipal, hello } from '../protocol/session.ts'
 import { failure } from '../protocol/types.ts'
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../protocol/version.ts'
-import type { Codec } from '../wire/codec.ts'
+import type { Codec, ValueOf } from '../wire/codec.ts'
 import { FRAME_KIND, FrameCutter } from '../wire/frame.ts'
 import type { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
@@ -296,7 +296,12 @@ function actAs(own: Principal, wanted: { user: string; groups: readonly string[]
 
 /** Payload of a failure frame. Errors quote what they were given, so their texts are cut to a bound. */
 export function encodeFailure(writer: Writer, error: FsError): void {
-  failure.encode(writer, {
+  failure.encode(writer, failureOf(error))
+}
+
+/** An error as it is sent. */
+export function failureOf(error: FsError): ValueOf<typeof failure> {
+  return {
     code: ERRORS[error.code].wire,
     message: error.message.slice(0, FAILURE_CHARACTERS_MAX),
     details: Object.entries(error.details).map(([key, value]) =>
@@ -304,5 +309,5 @@ export function encodeFailure(writer: Writer, error: FsError): void {
         ? { key, number: value }
         : { key, text: value.slice(0, FAILURE_CHARACTERS_MAX) },
     ),
-  })
+  }
 }

@@ -4,6 +4,8 @@
  * rights, since the middle bits are the mask where there is an ACL. Pure, for any form of identity.
  */
 
+const RIGHTS_BITS = 0o777
+
 /** Rights of one user or one group by name. */
 export interface NamedRights<Id> {
   readonly id: Id
@@ -19,6 +21,13 @@ export interface Acl<Id> {
   readonly groups: readonly NamedRights<Id>[]
 }
 
+/** A whole ACL. Without `acl` the middle bits are the group's rights, with it they are the mask. */
+export interface FullAcl<Id> {
+  /** 0 … 0o777. */
+  readonly bits: number
+  readonly acl: Acl<Id> | undefined
+}
+
 /**
  * Whether an ACL grants `wanted` to somebody who is not the owner. A user's own entry alone decides; of
  * several groups one must grant all of it; others are asked only where nothing names the caller.
@@ -31,17 +40,33 @@ export function aclGrants<Id>(
   memberOf: readonly Id[],
   wanted: number,
 ): boolean {
-  const mask = (mode >> 3) & 7
-  for (const { id, rights } of acl.users) if (id === user) return (rights & mask & wanted) === wanted
+  const limited = (mode >> 3) & wanted
+  for (const { id, rights } of acl.users) if (id === user) return (rights & limited) === wanted
   let isNamed = false
   if (memberOf.includes(group)) {
-    if ((acl.groupRights & mask & wanted) === wanted) return true
+    if ((acl.groupRights & limited) === wanted) return true
     isNamed = true
   }
   for (const { id, rights } of acl.groups) {
     if (!memberOf.includes(id)) continue
-    if ((rights & mask & wanted) === wanted) return true
+    if ((rights & limited) === wanted) return true
     isNamed = true
   }
   return !isNamed && (mode & wanted) === wanted
+}
+
+/**
+ * Mode of what is made in a directory with a default ACL: no more than that grants, and no more than was
+ * asked for; the umask does not count. The new inode's access ACL is the default one's `acl`; a directory
+ * also gets the default ACL itself.
+ */
+export function inheritedMode(defaultAcl: FullAcl<unknown>, mode: number): number {
+  return mode & (defaultAcl.bits | ~RIGHTS_BITS)
+}
+
+/** The same ACL with each user and group in another form. */
+export function mapAcl<From, To>(acl: Acl<From>, map: (id: From) => To): Acl<To> {
+  const mapped = (list: readonly NamedRights<From>[]): NamedRights<To>[] =>
+    list.map(({ id, rights }) => ({ id: map(id), rights }))
+  return { users: mapped(acl.users), groupRights: acl.groupRights, groups: mapped(acl.groups) }
 }

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { KIND } from '../protocol/types.ts'
 import {
+  aclMode,
   type Caller,
   chmodMode,
   chownMode,
@@ -47,13 +48,17 @@ t.test('the set-gid bit is inherited by directories and lent by nobody outside t
   t.equal(chmodMode(ada, KIND.file, 'other', 0o2755), 0o755)
   t.equal(chmodMode(ada, KIND.directory, 'other', 0o2755), 0o2755)
   t.equal(chmodMode(root, KIND.file, 'other', 0o2755), 0o2755)
+  t.equal(aclMode(ada, 'lab', 0o2755), 0o2755)
+  t.equal(aclMode(ada, 'other', 0o2755), 0o755)
+  t.equal(aclMode(root, 'other', 0o2755), 0o2755)
 })
 
 t.test('an owner gives nothing away, chooses among the own groups, and loses set-id bits', async t => {
-  t.equal(chownProblem(ada, 'ada', 'eve', undefined), 'gives-away')
-  t.equal(chownProblem(ada, 'ada', undefined, 'other'), 'not-a-member')
-  t.equal(chownProblem(ada, 'ada', 'ada', 'lab'), undefined)
-  t.equal(chownProblem(root, 'ada', 'eve', 'other'), undefined)
+  t.equal(chownProblem(ada, 'ada', 'lab', 'eve', undefined), 'gives-away')
+  t.equal(chownProblem(ada, 'ada', 'lab', undefined, 'other'), 'not-a-member')
+  t.equal(chownProblem(ada, 'ada', 'staff', 'ada', 'lab'), undefined)
+  t.equal(chownProblem(ada, 'ada', 'other', 'ada', 'other'), undefined, 'it stays what it is')
+  t.equal(chownProblem(root, 'ada', 'lab', 'eve', 'other'), undefined)
   t.equal(chownMode(false, KIND.file, 0o6755), 0o755)
   t.equal(chownMode(false, KIND.directory, 0o6755), 0o6755)
   t.equal(chownMode(true, KIND.file, 0o6755), 0o6755)

@@ -79,16 +79,23 @@ export function chmodMode<Id>(caller: Caller<Id>, kind: number, group: Id, mode:
   return isOutsider && kind !== KIND.directory ? mode & ~SET_GID : mode
 }
 
-/** What chown by an owner may not do; undefined: it may. Absent owner or group: as it is. */
+/** Mode after an owner set an ACL: as chmod, but that directories lose the bit too, as on Linux. */
+export function aclMode<Id>(caller: Caller<Id>, group: Id, mode: number): number {
+  return caller.superuser || caller.groups.includes(group) ? mode : mode & ~SET_GID
+}
+
+/** What chown by an owner may not do; undefined: it may. Absent new owner or group: as it is. */
 export function chownProblem<Id>(
   caller: Caller<Id>,
   owner: Id,
+  group: Id,
   newOwner: Id | undefined,
   newGroup: Id | undefined,
 ): 'gives-away' | 'not-a-member' | undefined {
   if (caller.superuser) return undefined
   if (newOwner !== undefined && newOwner !== owner) return 'gives-away'
-  if (newGroup !== undefined && !caller.groups.includes(newGroup)) return 'not-a-member'
+  const isGroupKept = newGroup === undefined || newGroup === group
+  if (!isGroupKept && !caller.groups.includes(newGroup)) return 'not-a-member'
   return undefined
 }
 

@@ -16,7 +16,10 @@ export function rowOf(tx: Tx, target: Target): EntryRow {
   return row
 }
 
-/** Writes mode, owner, group and times of a row, with the change time of the command, and tells the feed. */
+/**
+ * Writes mode, owner, group, flags and times of a row, with the change time of the command, and tells the
+ * feed.
+ */
 export function saveAttributes(
   tx: Tx,
   context: CommandContext,
@@ -33,6 +36,7 @@ export function saveAttributes(
     d.mode[slot] = row.mode
     d.ownerId[slot] = row.ownerId
     d.groupId[slot] = row.groupId
+    d.flags[slot] = row.flags
     d.atime[slot] = row.atime
     d.atimeNs[slot] = row.atimeNs
     d.ctime[slot] = row.ctime

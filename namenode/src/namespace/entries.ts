@@ -2,13 +2,16 @@
  * Adding, moving and dropping names with everything that goes with it: child counts, totals of every
  * directory above, times of the parent. Checks are the callers'; what is here only writes.
  */
+import { assert } from '@hopbine/common/base/assert.ts'
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import { type FullAcl, inheritedMode } from '@hopbine/common/rules/acl.ts'
 import { inheritsGroup, newMode } from '@hopbine/common/rules/permission.ts'
 import { NO_QUOTA } from '../store/directory-table.ts'
-import { ENTRY_FLAG } from '../store/schema.ts'
+import { ACL_FLAGS, ENTRY_FLAG } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
+import { dropLeasesWithin } from './directory-leases.ts'
 import { dropLease } from './lease.ts'
 import { addBytes, dropName } from './links.ts'
 import type { Target } from './resolve.ts'
@@ -18,6 +21,8 @@ export interface NewInode {
   readonly name: string
   readonly kind: number
   readonly mode: number
+  /** Bits taken off the mode unless the parent has a default ACL. */
+  readonly umask?: number | undefined
   readonly size?: number
   readonly blockSize?: number
   readonly replication?: number
@@ -25,8 +30,38 @@ export interface NewInode {
   readonly target?: string
 }
 
-/** A row for a new inode: owned by the caller, with the parent's group where that directory says so. */
-export function newRow(tx: Tx, context: CommandContext, parent: number, inode: NewInode): EntryRow {
+/**
+ * Makes an inode under a name that is free: owned by the caller, with the parent's group and default ACL
+ * where that directory has such. It may lie elsewhere, in the directory `at`. Checks are the callers'.
+ */
+export function addInode(
+  tx: Tx,
+  context: CommandContext,
+  parent: number,
+  inode: NewInode,
+  at = parent,
+): EntryRow {
+  const inherited = inode.kind === KIND.symlink ? undefined : defaultAclOf(tx, parent)
+  const row = newRow(tx, context, parent, inode, inherited)
+  row.parentId = tx.directories.id[at] as number
+  assert(addEntry(tx, context, at, row), `${inode.name} was free`)
+  if (row.flags & ENTRY_FLAG.accessAcl) tx.acls.setAccess(row.id, inherited?.acl)
+  if (row.flags & ENTRY_FLAG.defaultAcl) tx.acls.setDefault(row.id, inherited)
+  return row
+}
+
+function defaultAclOf(tx: Tx, slot: number): FullAcl<number> | undefined {
+  if (((tx.directories.flags[slot] as number) & ENTRY_FLAG.defaultAcl) === 0) return undefined
+  return tx.acls.default(tx.directories.id[slot] as number)
+}
+
+function newRow(
+  tx: Tx,
+  context: CommandContext,
+  parent: number,
+  inode: NewInode,
+  inherited: FullAcl<number> | undefined,
+): EntryRow {
   const { seconds, nanos } = context
   const parentMode = tx.directories.mode[parent] as number
   const inherits = inheritsGroup(parentMode)
@@ -34,12 +69,18 @@ export function newRow(tx: Tx, context: CommandContext, parent: number, inode: N
   const group = inherits ? (tx.directories.groupId[parent] as number) : tx.identities.intern(ownGroup)
   // By name: a group that owned nothing had no number when the caller was looked up.
   const isMember = context.superuser || context.groups.includes(tx.identities.nameOf(group))
+  const mode =
+    inherited === undefined
+      ? inode.mode & ~((inode.umask ?? 0) & 0o777)
+      : inheritedMode(inherited, inode.mode)
+  const accessFlag = inherited?.acl === undefined ? 0 : ENTRY_FLAG.accessAcl
+  const defaultFlag = inherited === undefined || inode.kind !== KIND.directory ? 0 : ENTRY_FLAG.defaultAcl
   return {
     parentId: tx.directories.id[parent] as number,
     name: inode.name,
     id: inode.id,
     kind: inode.kind,
-    mode: newMode(inode.kind, inode.mode, parentMode, isMember),
+    mode: newMode(inode.kind, mode, parentMode, isMember),
     ownerId: tx.identities.intern(context.user),
     groupId: group,
     size: inode.size ?? 0,
@@ -53,7 +94,7 @@ export function newRow(tx: Tx, context: CommandContext, parent: number, inode: N
     blockSize: inode.blockSize ?? 0,
     replication: inode.replication ?? 0,
     storageClass: 0,
-    flags: inode.flags ?? 0,
+    flags: (inode.flags ?? 0) | accessFlag | defaultFlag,
     generation: 1,
     target: inode.target ?? null,
   }
@@ -178,6 +219,7 @@ export function dropEntry(tx: Tx, context: CommandContext, target: Target): void
   }
   if (target.row === undefined || holdsBlocks(tx, target.row)) {
     if (target.row !== undefined) dropLease(tx, target.row.id)
+    else dropLeasesWithin(tx, target.slot)
     const reclaim = tx.directories.slotOf(RECLAIM_INODE)
     return moveEntry(tx, context, target, reclaim, String(idOf(tx, target)))
   }
@@ -196,6 +238,7 @@ export function deleteInode(tx: Tx, row: EntryRow): void {
   dropLease(tx, row.id)
   if (row.flags & ENTRY_FLAG.inline) tx.inline.delete(row.id)
   tx.xattrs.deleteAll(row.id)
+  if (row.flags & ACL_FLAGS) tx.acls.deleteAll(row.id)
   tx.entries.delete(row.parentId, row.name)
 }
 

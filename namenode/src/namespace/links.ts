@@ -83,6 +83,7 @@ export function dropName(tx: Tx, context: CommandContext, target: FileTarget): v
   row.ctime = context.seconds
   row.ctimeNs = context.nanos
   tx.entries.update(row)
+  tx.touched(context, row.id)
 }
 
 /** The inode takes the place of its oldest other name. */

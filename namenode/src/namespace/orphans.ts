@@ -3,9 +3,10 @@
  * names that say whose they are, and go when the session gives them up or falls silent for good.
  */
 import { ORPHAN_INODE } from '@hopbine/common/base/ids.ts'
+import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
-import { dropEntry, moveEntry } from './entries.ts'
-import type { Target } from './resolve.ts'
+import { addInode, dropEntry, moveEntry, type NewInode } from './entries.ts'
+import { inodeIdOf, type Place, type Target } from './resolve.ts'
 
 /** Orphans of one session taken in one step. */
 const PAGE = 256
@@ -27,6 +28,32 @@ export function keepOrphan(
   row.nlink = 0
   tx.entries.update(row)
   return true
+}
+
+/** A new inode without a name, with what a directory passes on to its own, and held by the session. */
+export function addOrphan(
+  tx: Tx,
+  context: CommandContext,
+  directory: number,
+  inode: Omit<NewInode, 'name'>,
+): EntryRow {
+  const named = { ...inode, name: orphanName(context.clientId, inode.id) }
+  const row = addInode(tx, context, directory, named, tx.directories.slotOf(ORPHAN_INODE))
+  row.nlink = 0
+  tx.entries.update(row)
+  return row
+}
+
+/** The orphan of a session at a path by inode; whoever has it open needs no right to reach it. */
+export function ownOrphan(tx: Tx, clientId: string, path: string): EntryRow | undefined {
+  const id = inodeIdOf(path)
+  return id === undefined ? undefined : tx.entries.find(ORPHAN_INODE, orphanName(clientId, id))
+}
+
+/** Gives an orphan a name, a free one. */
+export function nameOrphan(tx: Tx, context: CommandContext, row: EntryRow, place: Place): void {
+  const parent = tx.directories.slotOf(ORPHAN_INODE)
+  moveEntry(tx, context, { slot: -1, row, parent, name: row.name }, place.parent, place.name)
 }
 
 /** Lets an orphan of the session go; anything else stays as it is. */

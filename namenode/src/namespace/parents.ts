@@ -1,11 +1,9 @@
 /** Missing directories on the way to a path, for operations that make them. */
-
-import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE } from '@hopbine/common/rules/permission.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
-import { addEntry, newRow } from './entries.ts'
+import { addInode } from './entries.ts'
 import { findEntry } from './links.ts'
 import { checkName, checkPath } from './names.ts'
 import { type Caller, requireDirectoryAccess } from './permission.ts'
@@ -81,14 +79,18 @@ export function makeParents(
   context: CommandContext,
   missing: Missing,
   mode: number,
+  umask: number,
   firstId: number,
 ): number {
   let { parent } = missing
   missing.names.forEach((name, depth) => {
-    const inode = { id: firstId + depth, name, kind: KIND.directory, mode: (mode & 0o777) | PARENT_MODE }
-    const row = newRow(tx, context, parent, inode)
-    assert(addEntry(tx, context, parent, row), `${name} was missing`)
-    const { parentId, id, kind } = row
+    const { parentId, id, kind } = addInode(tx, context, parent, {
+      id: firstId + depth,
+      name,
+      kind: KIND.directory,
+      mode: (mode & 0o777) | PARENT_MODE,
+      umask: umask & ~PARENT_MODE,
+    })
     tx.changed(context, { what: 'mkdir', inodeId: id, parentId, name, kind })
     parent = tx.directories.slotOf(id)
   })

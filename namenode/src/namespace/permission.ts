@@ -4,6 +4,7 @@
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
+import type { Acl } from '@hopbine/common/rules/acl.ts'
 import {
   EXECUTE,
   grants,
@@ -13,6 +14,7 @@ import {
   type Caller as RulesCaller,
   WRITE,
 } from '@hopbine/common/rules/permission.ts'
+import { ENTRY_FLAG } from '../store/schema.ts'
 import type { Tx } from '../store/tx.ts'
 
 /** The caller by numbers; 0 stands for a name that owns nothing yet. */
@@ -30,13 +32,15 @@ export function callerOf(tx: Tx, principal: Principal): Caller {
 
 export function requireDirectoryAccess(tx: Tx, caller: Caller, slot: number, wanted: number): void {
   if (caller.superuser) return
-  const { mode, ownerId, groupId } = tx.directories
+  const { id, mode, ownerId, groupId, flags } = tx.directories
+  const hasAcl = ((flags[slot] as number) & ENTRY_FLAG.accessAcl) !== 0
   const allowed = grants(
     caller,
     mode[slot] as number,
     ownerId[slot] as number,
     groupId[slot] as number,
     wanted,
+    hasAcl ? tx.acls.access(id[slot] as number) : undefined,
   )
   if (!allowed) {
     throw new FsError(
@@ -46,15 +50,23 @@ export function requireDirectoryAccess(tx: Tx, caller: Caller, slot: number, wan
   }
 }
 
+/** What a row says of rights. */
 export interface Owned {
+  readonly id: number
+  readonly flags: number
   readonly mode: number
   readonly ownerId: number
   readonly groupId: number
   readonly name: string
 }
 
-export function requireAccess(caller: Caller, inode: Owned, wanted: number): void {
-  if (!grants(caller, inode.mode, inode.ownerId, inode.groupId, wanted)) {
+/** The access ACL of a row; undefined where the bits say everything. */
+export function aclOf(tx: Tx, { id, flags }: Pick<Owned, 'id' | 'flags'>): Acl<number> | undefined {
+  return flags & ENTRY_FLAG.accessAcl ? tx.acls.access(id) : undefined
+}
+
+export function requireAccess(tx: Tx, caller: Caller, inode: Owned, wanted: number): void {
+  if (!grants(caller, inode.mode, inode.ownerId, inode.groupId, wanted, aclOf(tx, inode))) {
     throw new FsError('ACCESS_DENIED', `no ${wantedText(wanted)} permission on ${inode.name || '/'}`)
   }
 }

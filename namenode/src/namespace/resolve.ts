@@ -185,6 +185,12 @@ function splitTarget(target: string): string[] {
   return target.split('/').filter(component => component !== '')
 }
 
+/** The inode of `/.reserved/.inodes/ID`; undefined for any other path. */
+export function inodeIdOf(path: string): number | undefined {
+  const id = isInodePath(path) ? Number(path.slice(INODE_PREFIX.length)) : Number.NaN
+  return Number.isSafeInteger(id) ? id : undefined
+}
+
 function isInodePath(path: string): boolean {
   return path.startsWith(INODE_PREFIX) && path.indexOf('/', INODE_PREFIX.length) < 0
 }

@@ -59,7 +59,7 @@ export function statusOfDirectory(tx: Tx, slot: number): FileStatus {
     blockSize: 0,
     replication: 0,
     children: d.children[slot] as number,
-    flags: 0,
+    flags: (d.flags[slot] as number) & PUBLIC_FLAGS,
     generation: 0,
     target: '',
   }

@@ -8,19 +8,20 @@ import { XATTR_NAME_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { READ, STICKY, WRITE } from '@hopbine/common/rules/permission.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
+import type { Tx } from '../store/tx.ts'
 import { type Caller, requireAccess, requireOwner } from './permission.ts'
 
-export function requireReadableXattr(caller: Caller, row: EntryRow, name: string): void {
+export function requireReadableXattr(tx: Tx, caller: Caller, row: EntryRow, name: string): void {
   const space = spaceOf(name)
   if (space === 'user') {
     requirePlainKind(row)
-    requireAccess(caller, row, READ)
+    requireAccess(tx, caller, row, READ)
   }
   // To others there are none.
   if (space === 'trusted' && !caller.superuser) throw noXattr(name)
 }
 
-export function requireWritableXattr(caller: Caller, row: EntryRow, name: string): void {
+export function requireWritableXattr(tx: Tx, caller: Caller, row: EntryRow, name: string): void {
   if (spaceOf(name) !== 'user') {
     if (caller.superuser) return
     throw new FsError('NOT_PERMITTED', `only a superuser may set ${name}`)
@@ -28,7 +29,7 @@ export function requireWritableXattr(caller: Caller, row: EntryRow, name: string
   requirePlainKind(row)
   const isSticky = row.kind === KIND.directory && (row.mode & STICKY) !== 0
   if (isSticky) requireOwner(caller, row.ownerId, row.name)
-  requireAccess(caller, row, WRITE)
+  requireAccess(tx, caller, row, WRITE)
 }
 
 /** Whether a listing shows the attribute to the caller. */

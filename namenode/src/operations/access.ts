@@ -15,7 +15,7 @@ export const access = read({
     const caller = callerOf(tx, context.principal)
     const target = resolveTarget(tx, caller, path, true)
     if (target.row === undefined) requireDirectoryAccess(tx, caller, target.slot, wanted)
-    else requireAccess(caller, target.row, wanted)
+    else requireAccess(tx, caller, target.row, wanted)
     return { status: statusOf(tx, target) }
   },
 })

@@ -21,7 +21,7 @@ export const append = write({
     const { row } = resolveTarget(tx, caller, path, true)
     if (row === undefined) throw new FsError('IS_A_DIRECTORY', `${path} is a directory`, { path })
     if (row.kind !== KIND.file) throw new FsError('INVALID_ARGUMENT', `${path} is not a file`, { path })
-    requireAccess(caller, row, WRITE)
+    requireAccess(tx, caller, row, WRITE)
     requireTakeable(tx, row, silent)
     endLease(tx, context, row)
     row.flags |= ENTRY_FLAG.open

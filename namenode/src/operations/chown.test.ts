@@ -26,6 +26,8 @@ t.test('an owner chooses among his own groups', async t => {
   t.throws(() => ada.chown('/f', 'bob'), refusal)
   t.throws(() => ada.chown('/f', 'nobody-yet'), refusal)
   t.throws(() => shard.as('bob', ['team']).chown('/f', undefined, 'team'), refusal)
+  operator.chown('/f', undefined, 'operator')
+  t.match(ada.chown('/f', 'ada', 'operator'), { group: 'operator' }, 'a group that it has stays')
   t.throws(() => shard.as('bob', ['team']).chown('/f', 'bob'), refusal)
   shard.verify()
 })

@@ -41,7 +41,8 @@ function requireRight(
   if (context.superuser) return
   requireOwner(callerOf(tx, context), row.ownerId, row.name)
   // By names: a group that owns nothing yet has no number.
-  const problem = chownProblem(context, tx.identities.nameOf(row.ownerId), owner, group)
+  const [oldOwner, oldGroup] = [tx.identities.nameOf(row.ownerId), tx.identities.nameOf(row.groupId)]
+  const problem = chownProblem(context, oldOwner, oldGroup, owner, group)
   if (problem === 'gives-away') {
     throw new FsError('NOT_PERMITTED', 'only a superuser may give a file to another owner')
   }

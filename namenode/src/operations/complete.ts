@@ -25,12 +25,13 @@ export const complete = plainWrite(method, (tx, context, { inodeId, extents, siz
 })
 
 /** The whole content comes along: whatever the file had goes. */
-function takeInline(tx: Tx, context: CommandContext, row: EntryRow, inline: Uint8Array): void {
+export function takeInline(tx: Tx, context: CommandContext, row: EntryRow, inline: Uint8Array): void {
   if (inline.length > INLINE_BYTES_MAX) {
     throw new FsError('INVALID_ARGUMENT', `inline data has at most ${INLINE_BYTES_MAX} bytes`)
   }
   requireRoomForBytes(tx, row, (inline.length - row.size) * row.replication)
-  cutExtents(tx, row.id, 0)
+  // Extents end within the size.
+  if (row.size > 0 && (row.flags & ENTRY_FLAG.inline) === 0) cutExtents(tx, row.id, 0)
   if (inline.length > 0) {
     tx.inline.set(row.id, inline)
     row.flags |= ENTRY_FLAG.inline

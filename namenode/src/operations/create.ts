@@ -1,7 +1,6 @@
 /**
  * create: a new file, whole at once when its bytes come along, else open and leased to the caller's session.
  */
-import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import {
   BLOCK_BYTES_DEFAULT,
@@ -13,9 +12,9 @@ import {
 import { IF_EXISTS, create as method } from '@hopbine/common/protocol/metadata.ts'
 import type { RequestOf } from '@hopbine/common/protocol/method.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
-import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
+import { EXECUTE, MODE_BITS, WRITE } from '@hopbine/common/rules/permission.ts'
 import { int, list, record, text } from '@hopbine/common/wire/codec.ts'
-import { addEntry, dropEntry, newRow } from '../namespace/entries.ts'
+import { addInode, dropEntry } from '../namespace/entries.ts'
 import { beginLease, closeIfLast, requireTakeable } from '../namespace/lease.ts'
 import { makeParents, missingParents } from '../namespace/parents.ts'
 import {
@@ -52,7 +51,7 @@ export const create = write({
       if (missing.names.length > 0) {
         requireDirectoryAccess(tx, caller, missing.parent, WRITE | EXECUTE)
         requireRoom(tx, missing.parent, missing.names.length + 1, diskBytesOf(request))
-        const parent = makeParents(tx, context, missing, DIRECTORY_MODE, firstId + 1)
+        const parent = makeParents(tx, context, missing, DIRECTORY_MODE, 0, firstId + 1)
         return make(tx, context, { parent, name: missing.last }, request, firstId)
       }
     }
@@ -106,10 +105,11 @@ function replaceExisting(
     return requireRoom(tx, place.parent, 1, disk)
   }
   const old = requireReplaceable(existing, request)
-  requireAccess(caller, old, WRITE)
+  requireAccess(tx, caller, old, WRITE)
   requireRemovable(tx, caller, place.parent, old.ownerId)
   requireTakeable(tx, old, silent)
   requireRoom(tx, place.parent, 0, disk - old.size * old.replication)
+  tx.touched(context, old.id, old.parentId)
   closeIfLast(tx, context, old)
   dropEntry(tx, context, existing)
 }
@@ -128,17 +128,17 @@ function make(tx: Tx, context: CommandContext, place: Place, request: Request, i
   const { parent, name } = place
   const { inline, blockSize, replication } = request
   const whole = inline === undefined ? ENTRY_FLAG.open | ENTRY_FLAG.unborn : 0
-  const row = newRow(tx, context, parent, {
+  const row = addInode(tx, context, parent, {
     id,
     name,
     kind: KIND.file,
-    mode: request.mode & 0o7777,
+    mode: request.mode & MODE_BITS,
+    umask: request.umask,
     size: inline?.length ?? 0,
     blockSize,
     replication,
     flags: inline !== undefined && inline.length > 0 ? ENTRY_FLAG.inline : whole,
   })
-  assert(addEntry(tx, context, parent, row), `${name} was free`)
   if (row.flags & ENTRY_FLAG.inline) tx.inline.set(id, inline as Uint8Array)
   if (row.flags & ENTRY_FLAG.open) beginLease(tx, context, row, true)
   const { parentId, kind, size } = row

@@ -11,7 +11,7 @@ export const getXattr = read({
   query(tx, { path, name }, context) {
     const caller = callerOf(tx, context.principal)
     const row = rowOf(tx, resolveTarget(tx, caller, path, true))
-    requireReadableXattr(caller, row, name)
+    requireReadableXattr(tx, caller, row, name)
     const value = tx.xattrs.get(row.id, name)
     if (value === undefined) throw noXattr(name)
     return { value }

@@ -11,7 +11,7 @@ import { addWeight, countChild, deleteInode, dropEntry, weightOf } from '../name
 import { closeFile } from '../namespace/lease.ts'
 import { fileTarget } from '../namespace/links.ts'
 import { orphansOf, releaseOrphan } from '../namespace/orphans.ts'
-import { LINK_KIND } from '../store/schema.ts'
+import { ACL_FLAGS, LINK_KIND } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { plainWrite } from './operation.ts'
@@ -75,6 +75,7 @@ function reclaimDirectory(tx: Tx, context: CommandContext, slot: number, budget:
   countChild(tx, top, -1, -1)
   tx.directoryRows.delete(id)
   tx.xattrs.deleteAll(id)
+  if ((tx.directories.flags[slot] as number) & ACL_FLAGS) tx.acls.deleteAll(id)
   tx.entries.delete(RECLAIM_INODE, tx.directories.nameOf(slot))
   tx.directories.remove(slot)
   return rows.length + 1

@@ -62,7 +62,7 @@ function page(tx: Tx, target: Target, request: Request): ResponseOf<typeof metho
   return { entries, more: rows.length > entries.length }
 }
 
-function statusOfEntry(tx: Tx, parent: number, row: EntryRow): FileStatus {
+export function statusOfEntry(tx: Tx, parent: number, row: EntryRow): FileStatus {
   return row.kind === LINK_KIND ? statusOf(tx, fileTarget(tx, row, parent)) : statusOfRow(tx, row)
 }
 

@@ -1,15 +1,12 @@
 /** What mkdir and mkdirs share: the last step. */
-import { assert } from '@hopbine/common/base/assert.ts'
 import { type FileStatus, KIND } from '@hopbine/common/protocol/types.ts'
-import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
-import { addEntry, newRow } from '../namespace/entries.ts'
+import { EXECUTE, MODE_BITS, WRITE } from '@hopbine/common/rules/permission.ts'
+import { addInode } from '../namespace/entries.ts'
 import { type Caller, requireDirectoryAccess } from '../namespace/permission.ts'
 import { requireRoom } from '../namespace/quota.ts'
 import type { Place } from '../namespace/resolve.ts'
 import { statusOfDirectory } from '../namespace/status.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
-
-const PERMISSION_BITS = 0o7777
 
 export function requireRoomForDirectories(tx: Tx, caller: Caller, parent: number, count: number): void {
   requireDirectoryAccess(tx, caller, parent, WRITE | EXECUTE)
@@ -21,12 +18,11 @@ export function makeDirectory(
   tx: Tx,
   context: CommandContext,
   place: Place,
-  mode: number,
+  { mode, umask }: { readonly mode: number; readonly umask?: number | undefined },
   id: number,
 ): FileStatus {
-  const inode = { id, name: place.name, kind: KIND.directory, mode: mode & PERMISSION_BITS }
-  const row = newRow(tx, context, place.parent, inode)
-  assert(addEntry(tx, context, place.parent, row), `${place.name} was free`)
+  const inode = { id, name: place.name, kind: KIND.directory, mode: mode & MODE_BITS, umask }
+  const row = addInode(tx, context, place.parent, inode)
   tx.changed(context, {
     what: 'mkdir',
     inodeId: id,

@@ -18,6 +18,6 @@ export const mkdir = write({
       throw new FsError('ALREADY_EXISTS', `${request.path} exists`, { path: request.path })
     }
     requireRoomForDirectories(tx, caller, place.parent, 1)
-    return { status: makeDirectory(tx, context, place, request.mode, id) }
+    return { status: makeDirectory(tx, context, place, request, id) }
   },
 })

@@ -19,7 +19,7 @@ export const mkdirs = write({
   }),
   apply(tx, context, { request, firstId }) {
     const caller = callerOf(tx, context)
-    const { path, mode } = request
+    const { path, mode, umask = 0 } = request
     const missing = missingParents(tx, caller, path)
     const parentId = tx.directories.id[missing.parent] as number
     const taken = missing.last === '' || tx.directories.find(missing.parent, missing.last) >= 0
@@ -29,7 +29,7 @@ export const mkdirs = write({
       return { status: statusOf(tx, there) }
     }
     requireRoomForDirectories(tx, caller, missing.parent, missing.names.length + 1)
-    const parent = makeParents(tx, context, missing, mode, firstId + 1)
-    return { status: makeDirectory(tx, context, { parent, name: missing.last }, mode, firstId) }
+    const parent = makeParents(tx, context, missing, mode, umask, firstId + 1)
+    return { status: makeDirectory(tx, context, { parent, name: missing.last }, request, firstId) }
   },
 })

@@ -2,20 +2,18 @@
  * mknod: a fifo, socket or device. The namenode keeps its name and attributes; what it does is the
  * machine's business.
  */
-import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { mknod as method } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
-import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
+import { EXECUTE, MODE_BITS, WRITE } from '@hopbine/common/rules/permission.ts'
 import { int, record } from '@hopbine/common/wire/codec.ts'
-import { addEntry, newRow } from '../namespace/entries.ts'
+import { addInode } from '../namespace/entries.ts'
 import { callerOf, requireDirectoryAccess } from '../namespace/permission.ts'
 import { requireRoom } from '../namespace/quota.ts'
 import { lookUp, resolvePlace } from '../namespace/resolve.ts'
 import { statusOfRow } from '../namespace/status.ts'
 import { write } from './operation.ts'
 
-const PERMISSION_BITS = 0o7777
 const SPECIAL: readonly number[] = [KIND.fifo, KIND.socket, KIND.blockDevice, KIND.charDevice]
 const DEVICES: readonly number[] = [KIND.blockDevice, KIND.charDevice]
 
@@ -24,7 +22,7 @@ export const mknod = write({
   command: record({ request: method.request, id: int }),
   prepare: (request, context) => ({ request, id: context.drawIds(1) }),
   apply(tx, context, { request, id }) {
-    const { path, kind, mode, device } = request
+    const { path, kind, mode, device, umask } = request
     if (!SPECIAL.includes(kind)) throw new FsError('INVALID_ARGUMENT', `kind ${kind} is no special file`)
     const isDevice = DEVICES.includes(kind)
     if (isDevice !== /^\d{1,7}:\d{1,7}$/.test(device)) {
@@ -40,8 +38,7 @@ export const mknod = write({
     requireRoom(tx, place.parent, 1, 0)
     const { parent, name } = place
     const target = isDevice ? { target: device } : {}
-    const row = newRow(tx, context, parent, { id, name, kind, mode: mode & PERMISSION_BITS, ...target })
-    assert(addEntry(tx, context, parent, row), `${path} was free`)
+    const row = addInode(tx, context, parent, { id, name, kind, mode: mode & MODE_BITS, umask, ...target })
     tx.changed(context, { what: 'mknod', inodeId: id, parentId: row.parentId, name, kind })
     return { status: statusOfRow(tx, row) }
   },

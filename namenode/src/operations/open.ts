@@ -19,7 +19,7 @@ export const open = read({
     const { row } = resolveTarget(tx, caller, path, true)
     if (row === undefined) throw new FsError('IS_A_DIRECTORY', `${path} is a directory`, { path })
     if (row.kind !== KIND.file) throw new FsError('INVALID_ARGUMENT', `${path} is not a file`, { path })
-    requireAccess(caller, row, READ)
+    requireAccess(tx, caller, row, READ)
     const status = statusOfRow(tx, row)
     if (row.flags & ENTRY_FLAG.inline) {
       return { status, inline: tx.inline.get(row.id), extents: [], blocks: [] }

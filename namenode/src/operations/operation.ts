@@ -7,7 +7,7 @@
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
-import type { Codec } from '@hopbine/common/wire/codec.ts'
+import { type Codec, record, text, u32, type ValueOf } from '@hopbine/common/wire/codec.ts'
 import type { Writer } from '@hopbine/common/wire/writer.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 
@@ -22,7 +22,17 @@ export interface PrepareContext {
   place(blockId: number, replication: number, exclude: readonly string[]): LocatedBlock
   /** Sessions with write leases that were silent past the soft limit. */
   silentSessions(): string[]
+  /** Why the leader would not lease a directory now, whatever the state says; an empty reason: it would. */
+  leaseRefusal(queueId: string, inodeId: number): LeaseRefusal
 }
+
+export const leaseRefusal = record({
+  /** Empty: not refused. */
+  reason: text,
+  /** When asking again makes sense, in milliseconds. */
+  retryMs: u32,
+})
+export type LeaseRefusal = ValueOf<typeof leaseRefusal>
 
 export interface QueryContext {
   readonly principal: Principal

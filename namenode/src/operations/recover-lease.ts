@@ -17,7 +17,7 @@ export const recoverLease = write({
     const caller = callerOf(tx, context)
     const { row } = resolveTarget(tx, caller, path, true)
     if (row === undefined) throw new FsError('IS_A_DIRECTORY', `${path} is a directory`, { path })
-    requireAccess(caller, row, WRITE)
+    requireAccess(tx, caller, row, WRITE)
     const holder = tx.sessions.holderOf(row.id)
     if (holder !== '' && !silent.includes(holder)) return { closed: false }
     closeFile(tx, context, row)

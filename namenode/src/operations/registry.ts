@@ -1,19 +1,24 @@
 /** The table of operations. A line here is what makes a method real. */
 import { abandon } from './abandon.ts'
 import { access } from './access.ts'
+import { acquireDirectory } from './acquire-directory.ts'
 import { addBlock } from './add-block.ts'
 import { append } from './append.ts'
+import { applyQueue } from './apply-queue.ts'
 import { beginRewrite } from './begin-rewrite.ts'
 import { chmod } from './chmod.ts'
 import { chown } from './chown.ts'
+import { closeQueue } from './close-queue.ts'
 import { commitExtents } from './commit-extents.ts'
 import { complete } from './complete.ts'
 import { confirmTombstones } from './confirm-tombstones.ts'
 import { contentSummary } from './content-summary.ts'
 import { create } from './create.ts'
+import { createUnnamed } from './create-unnamed.ts'
 import { endSession } from './end-session.ts'
 import { finishRewrite } from './finish-rewrite.ts'
 import { fsck } from './fsck.ts'
+import { getAcl } from './get-acl.ts'
 import { getXattr } from './get-xattr.ts'
 import { closeSession, dropOrphans, expireSessions, noop, reclaim } from './internal.ts'
 import { link } from './link.ts'
@@ -24,7 +29,9 @@ import { liveBlocks } from './live-blocks.ts'
 import { mkdir } from './mkdir.ts'
 import { mkdirs } from './mkdirs.ts'
 import { mknod } from './mknod.ts'
+import { noteAccess } from './note-access.ts'
 import { open } from './open.ts'
+import { openQueue } from './open-queue.ts'
 import type { ReadOperation, WriteOperation } from './operation.ts'
 import { punch } from './punch.ts'
 import { readlink } from './readlink.ts'
@@ -34,6 +41,8 @@ import { releaseOrphans } from './release-orphans.ts'
 import { remove } from './remove.ts'
 import { removeXattr } from './remove-xattr.ts'
 import { rename } from './rename.ts'
+import { revokeQueue } from './revoke-queue.ts'
+import { setAcl } from './set-acl.ts'
 import { setQuota } from './set-quota.ts'
 import { setReplication } from './set-replication.ts'
 import { setXattr } from './set-xattr.ts'
@@ -60,14 +69,17 @@ const WRITES: readonly WriteOperation[] = [
   symlink,
   mknod,
   link,
+  createUnnamed,
   releaseOrphans,
   punch,
   setXattr,
   removeXattr,
+  setAcl,
   endSession,
   chmod,
   chown,
   utimes,
+  noteAccess,
   setReplication,
   setQuota,
   recoverLease,
@@ -76,10 +88,21 @@ const WRITES: readonly WriteOperation[] = [
   beginRewrite,
   finishRewrite,
   fsck,
+  openQueue,
+  acquireDirectory,
+  applyQueue,
+  closeQueue,
 ]
 
 /** Writes that only the leader itself proposes. */
-const INTERNAL: readonly WriteOperation[] = [noop, reclaim, closeSession, expireSessions, dropOrphans]
+const INTERNAL: readonly WriteOperation[] = [
+  noop,
+  reclaim,
+  closeSession,
+  expireSessions,
+  dropOrphans,
+  revokeQueue,
+]
 
 const READS: readonly ReadOperation[] = [
   open,
@@ -87,6 +110,7 @@ const READS: readonly ReadOperation[] = [
   access,
   getXattr,
   listXattrs,
+  getAcl,
   statfs,
   list,
   readlink,

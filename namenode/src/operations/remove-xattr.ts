@@ -12,7 +12,7 @@ export const removeXattr = plainWrite(
     const caller = callerOf(tx, context)
     const target = resolveTarget(tx, caller, path, true)
     const row = rowOf(tx, target)
-    requireWritableXattr(caller, row, name)
+    requireWritableXattr(tx, caller, row, name)
     if (!tx.xattrs.delete(row.id, name)) throw noXattr(name)
     saveAttributes(tx, context, target, row, 'removeXattr')
     return {}

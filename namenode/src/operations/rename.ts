@@ -48,6 +48,7 @@ export const rename = plainWrite(method, (tx, context, { from, to, mode, keepOpe
   }
   requireRoomToMove(tx, source, toPlace.parent, existing)
   const isKept = existing !== undefined && keepOrphan(tx, context, existing, keepOpen)
+  if (existing !== undefined) tx.touched(context, idOf(tx, existing), tx.directories.id[toPlace.parent])
   if (existing !== undefined && !isKept) {
     if (existing.row !== undefined) closeIfLast(tx, context, existing.row)
     dropEntry(tx, context, existing)

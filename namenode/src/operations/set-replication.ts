@@ -20,7 +20,7 @@ export const setReplication = plainWrite(method, (tx, context, { path, replicati
   const { row } = target
   if (row === undefined) throw new FsError('IS_A_DIRECTORY', `${path} is a directory`, { path })
   if (row.kind !== KIND.file) throw new FsError('INVALID_ARGUMENT', `${path} is not a file`, { path })
-  requireAccess(caller, row, WRITE)
+  requireAccess(tx, caller, row, WRITE)
   const diskBytes = row.size * (replication - row.replication)
   requireRoomForBytes(tx, row, diskBytes)
   row.replication = replication

@@ -16,7 +16,7 @@ export const setXattr = plainWrite(method, (tx, context, { path, name, value, ho
   const caller = callerOf(tx, context)
   const target = resolveTarget(tx, caller, path, true)
   const row = rowOf(tx, target)
-  requireWritableXattr(caller, row, name)
+  requireWritableXattr(tx, caller, row, name)
   const isThere = tx.xattrs.get(row.id, name) !== undefined
   if (isThere && how === SET_XATTR.create) throw new FsError('ALREADY_EXISTS', `${name} exists`)
   if (!isThere && how === SET_XATTR.replace) throw noXattr(name)

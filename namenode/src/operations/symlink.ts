@@ -1,13 +1,11 @@
 /** symlink: a name that stands for another path. The target is not looked at. */
-
-import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { SYMLINK_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { symlink as method } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
 import { int, record } from '@hopbine/common/wire/codec.ts'
-import { addEntry, newRow } from '../namespace/entries.ts'
+import { addInode } from '../namespace/entries.ts'
 import { callerOf, requireDirectoryAccess } from '../namespace/permission.ts'
 import { requireRoom } from '../namespace/quota.ts'
 import { lookUp, resolvePlace } from '../namespace/resolve.ts'
@@ -31,8 +29,7 @@ export const symlink = write({
     requireRoom(tx, place.parent, 1, 0)
     const { parent, name } = place
     const size = Buffer.byteLength(target)
-    const row = newRow(tx, context, parent, { id, name, kind: KIND.symlink, mode: 0o777, size, target })
-    assert(addEntry(tx, context, parent, row), `${path} was free`)
+    const row = addInode(tx, context, parent, { id, name, kind: KIND.symlink, mode: 0o777, size, target })
     const { parentId, kind } = row
     tx.changed(context, { what: 'symlink', inodeId: id, parentId, name, kind })
     return { status: statusOfRow(tx, row) }

@@ -29,7 +29,7 @@ export const truncate = write({
     const { row } = resolveTarget(tx, caller, path, true)
     if (row === undefined) throw new FsError('IS_A_DIRECTORY', `${path} is a directory`, { path })
     if (row.kind !== KIND.file) throw new FsError('INVALID_ARGUMENT', `${path} is not a file`, { path })
-    requireAccess(caller, row, WRITE)
+    requireAccess(tx, caller, row, WRITE)
     const own = tx.sessions.holderOf(row.id) === context.clientId
     if (!own) requireTakeable(tx, row, silent)
     requireRoomForBytes(tx, row, (size - row.size) * row.replication)

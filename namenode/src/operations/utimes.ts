@@ -3,7 +3,7 @@ import { FsError } from '@hopbine/common/base/errors.ts'
 import { utimes as method } from '@hopbine/common/protocol/metadata.ts'
 import { maySetTimes } from '@hopbine/common/rules/permission.ts'
 import { rowOf, saveAttributes } from '../namespace/attributes.ts'
-import { callerOf, requireOwner } from '../namespace/permission.ts'
+import { aclOf, callerOf, requireOwner } from '../namespace/permission.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { statusOf } from '../namespace/status.ts'
 import { plainWrite } from './operation.ts'
@@ -17,7 +17,7 @@ export const utimes = plainWrite(method, (tx, context, { path, atime, mtime }) =
   const caller = callerOf(tx, context)
   const target = resolveTarget(tx, caller, path, true)
   const row = rowOf(tx, target)
-  const mayWrite = maySetTimes(caller, row.mode, row.ownerId, row.groupId)
+  const mayWrite = maySetTimes(caller, row.mode, row.ownerId, row.groupId, aclOf(tx, row))
   if (!mayWrite) requireOwner(caller, row.ownerId, row.name)
   if (atime !== undefined) {
     row.atime = atime.seconds

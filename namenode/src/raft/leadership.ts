@@ -110,6 +110,16 @@ export class Leadership {
     this.#finishChange()
   }
 
+  /** Everything that was not committed was taken back. */
+  noteWithdrawn(): void {
+    this.#uncommitted.clear()
+  }
+
+  /** Bytes of proposals that wait for their commitment. */
+  get uncommittedBytes(): number {
+    return this.#uncommitted.total
+  }
+
   /** Sends what waited for the end of the turn. */
   flush(): void {
     this.#uncommitted.mark(this.#state.log.lastIndex)

@@ -14,11 +14,11 @@
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { Candidacy, type ElectionResult, grantsVote } from './candidacy.ts'
-import type { Configuration } from './configuration.ts'
+import { type Configuration, membersOf } from './configuration.ts'
 import { acceptAppend, acceptHeartbeat, acceptSnapshot } from './follower.ts'
 import { Leadership, type ReadRefusal, type Refusal } from './leadership.ts'
 import { MemberState } from './member-state.ts'
-import { Membership, type MembershipChange, type PlacedConfiguration } from './membership.ts'
+import { Membership, type MembershipChange } from './membership.ts'
 import {
   type HardState,
   type MemberId,
@@ -29,26 +29,13 @@ import {
   type VoteResponse,
 } from './messages.ts'
 import { Patience } from './patience.ts'
-import { type EntryReader, RaftLog, type StoredLog } from './raft-log.ts'
+import { RaftLog } from './raft-log.ts'
+import type { RaftOptions } from './raft-options.ts'
 import type { Ready } from './ready.ts'
-import { checkSettings, type Settings } from './settings.ts'
-import { type TraceEvent, type TraceFacts, Tracer } from './trace.ts'
+import { checkSettings } from './settings.ts'
+import { type TraceFacts, Tracer } from './trace.ts'
 
 export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
-
-export interface RaftOptions {
-  readonly id: MemberId
-  readonly settings: Settings
-  /** What the disk held at start. */
-  readonly hardState: HardState
-  readonly log: StoredLog
-  /** Configurations of the log and of the snapshot before it, ascending. */
-  readonly configurations: readonly PlacedConfiguration[]
-  readonly reader: EntryReader
-  /** Uniform in [0, 1). */
-  readonly random: () => number
-  readonly trace?: (event: TraceEvent) => void
-}
 
 export class RaftCore {
   readonly #state: MemberState
@@ -101,6 +88,11 @@ export class RaftCore {
     return this.#state.log.committed
   }
 
+  /** Last entry that may be applied. */
+  get appliable(): number {
+    return this.#state.log.appliable
+  }
+
   get configuration(): Configuration {
     return this.#state.membership.inForce
   }
@@ -140,6 +132,20 @@ export class RaftCore {
   /** Puts a command into the log, if this member leads: its index, or why not. */
   propose(data: Uint8Array): number | Refusal {
     return this.#leadership?.propose(data) ?? 'not-leader'
+  }
+
+  /**
+   * Takes back all entries that are not stored, because the disk has no room for them: the first one's index.
+   * Only a leader without other members may, since nobody else saw them.
+   */
+  withdrawUnsaved(): number {
+    const { id, log, membership } = this.#state
+    const isAlone = membersOf(membership.inForce).every(member => member === id)
+    assert(this.#leadership !== undefined && isAlone, 'nobody else has seen what is withdrawn')
+    const index = log.savedIndex + 1
+    if (index <= log.lastIndex) this.#state.truncate(index)
+    this.#leadership.noteWithdrawn()
+    return index
   }
 
   changeMembership(change: MembershipChange): number | Refusal {

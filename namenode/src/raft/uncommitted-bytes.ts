@@ -26,6 +26,11 @@ export class UncommittedBytes {
     }
   }
 
+  clear(): void {
+    this.#marks.length = 0
+    this.#committed = this.#proposed
+  }
+
   noteCommitted(index: number): void {
     while ((this.#marks[0]?.index ?? Number.POSITIVE_INFINITY) <= index) {
       this.#committed = (this.#marks.shift() as Mark).proposed

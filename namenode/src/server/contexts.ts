@@ -4,7 +4,7 @@
  */
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
-import type { PrepareContext, QueryContext } from '../operations/operation.ts'
+import type { LeaseRefusal, PrepareContext, QueryContext } from '../operations/operation.ts'
 import type { Tx } from '../store/tx.ts'
 import type { Parts } from './parts.ts'
 
@@ -65,5 +65,9 @@ export class LeaderPrepareContext implements PrepareContext {
 
   silentSessions(): string[] {
     return this.#parts.writers.silent()
+  }
+
+  leaseRefusal(queueId: string, inodeId: number): LeaseRefusal {
+    return this.#parts.leases.refusal(queueId, inodeId)
   }
 }

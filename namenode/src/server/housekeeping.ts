@@ -75,13 +75,16 @@ export class Housekeeping {
     ]
   }
 
-  /** Throws NO_SPACE when the disk has no room for this write. */
-  requireSpace(operation: WriteOperation): void {
+  /**
+   * Throws NO_SPACE when the disk has no room for this write. `isAwaited`: others wait for it, so it may use
+   * what is kept for writes that free space.
+   */
+  requireSpace(operation: WriteOperation, isAwaited = false): void {
     if (this.#options.replica.log.appendedBytes >= this.#lookAtBytes && !this.#isLooking) {
       this.#isLooking = true
       this.#guard('free-space-unknown', this.checkSpace())
     }
-    if (this.readOnlyReason === '' || (operation.frees && !this.#nothingLeft)) return
+    if (this.readOnlyReason === '' || ((operation.frees || isAwaited) && !this.#nothingLeft)) return
     throw new FsError('NO_SPACE', this.readOnlyReason)
   }
 

@@ -18,10 +18,17 @@ import { Replica } from '../replica/replica.ts'
 import { openDatabase } from '../store/database.ts'
 import { Tx } from '../store/tx.ts'
 import { Backups } from './backups.ts'
+import { CachingMark } from './caching-mark.ts'
 import { ChangeWaiters } from './change-waiters.ts'
 import { waitForSpace } from './disk-space.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { Interests } from './interests.ts'
+import { LeaseGate } from './leases/lease-gate.ts'
+import { addLeaseMetrics } from './leases/lease-metrics.ts'
+import { DIRECTORY_LEASE_TIMES, type DirectoryLeaseTimes } from './leases/lease-times.ts'
+import { Locks } from './locks/locks.ts'
+import { RememberedSessions } from './locks/remembered-sessions.ts'
 import { Metrics } from './metrics.ts'
 import type { Parts } from './parts.ts'
 import { Rewrites } from './rewrites.ts'
@@ -51,6 +58,7 @@ export interface NamenodeConfig {
   /** How long dropped blocks are kept for a restored backup, in seconds. Default one day. */
   readonly backupHoldSeconds?: number
   readonly leaseTimes?: LeaseTimes
+  readonly directoryLeaseTimes?: DirectoryLeaseTimes
   /** Called when the process must stop at once. Default: exit with code 1. */
   readonly onFatal?: (error: Error) => void
 }
@@ -120,6 +128,9 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
     async stop() {
       parts.housekeeping.stop()
       parts.rewrites.stop()
+      parts.interests.stop()
+      parts.locks.stop()
+      parts.leases.stop()
       await server.close()
       await parts.metrics.stop()
       await replica.stop()
@@ -172,6 +183,28 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
   )
   const rewrites = new Rewrites(host, state, datanodes)
   metrics.gauge('rewrites_pending', 'Files that wait to be rewritten.', () => rewrites.pending)
+  const interests = new Interests(host, state, new CachingMark(folder))
+  metrics.gauge('caching_sessions', 'Sessions whose caches are kept true.', () => interests.count)
+  metrics.gauge('invalidations', 'Changes that sessions with caches were told of.', () => interests.pushes)
+  metrics.gauge('invalidation_waits', 'Answers that waited for caches.', () => interests.waits)
+  const housekeeping = new Housekeeping({
+    replica,
+    writers,
+    host,
+    logger,
+    folder,
+    isCheckpointing: () => checkpointer.isRunning,
+    reserveBytes: config.reserveBytes ?? RESERVE_BYTES,
+  })
+  const times = config.directoryLeaseTimes ?? DIRECTORY_LEASE_TIMES
+  const leases = new LeaseGate({ host, logger, replica, housekeeping, interests, times })
+  addLeaseMetrics(metrics, leases)
+  const locks = new Locks(host, new RememberedSessions(folder), replica.term)
+  metrics.gauge('locks_held', 'Pieces of file locks held, besides delegated ones.', () => locks.figures.held)
+  metrics.gauge('lock_waiters', 'Requests that wait for a file lock.', () => locks.figures.waiting)
+  metrics.gauge('lock_delegations', 'Inodes whose locks a session decides.', () => locks.figures.delegations)
+  metrics.gauge('lock_recalls', 'Delegations of locks that others asked for.', () => locks.figures.recalls)
+  metrics.gauge('lock_sessions', 'Sessions that may hold file locks.', () => locks.figures.sessions)
   const holdSeconds = config.backupHoldSeconds ?? DAY_SECONDS
   return {
     host,
@@ -182,16 +215,11 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
     metrics,
     datanodes,
     rewrites,
-    housekeeping: new Housekeeping({
-      replica,
-      writers,
-      host,
-      logger,
-      folder,
-      isCheckpointing: () => checkpointer.isRunning,
-      reserveBytes: config.reserveBytes ?? RESERVE_BYTES,
-    }),
+    housekeeping,
+    leases,
     waiters: new ChangeWaiters(host.timers),
+    interests,
+    locks,
     backups: new Backups(join(folder, 'backups'), checkpointer, host.timers),
     token: readToken(config.tokenFile),
     droppableSince: () => host.clock.wall().seconds - holdSeconds,

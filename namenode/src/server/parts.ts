@@ -7,6 +7,9 @@ import type { Replica } from '../replica/replica.ts'
 import type { Backups } from './backups.ts'
 import type { ChangeWaiters } from './change-waiters.ts'
 import type { Housekeeping } from './housekeeping.ts'
+import type { Interests } from './interests.ts'
+import type { LeaseGate } from './leases/lease-gate.ts'
+import type { Locks } from './locks/locks.ts'
 import type { Metrics } from './metrics.ts'
 import type { Rewrites } from './rewrites.ts'
 import type { Writers } from './writers.ts'
@@ -19,9 +22,12 @@ export interface Parts {
   readonly datanodes: Datanodes
   readonly writers: Writers
   readonly housekeeping: Housekeeping
+  readonly leases: LeaseGate
   readonly rewrites: Rewrites
   readonly waiters: ChangeWaiters
   readonly backups: Backups
+  readonly interests: Interests
+  readonly locks: Locks
   readonly metrics: Metrics
   readonly token: string
   /** Tombstones set at or before this second may be dropped. */

@@ -78,6 +78,8 @@ function adopt(path: string, file: string): Omit<Restored, 'former'> {
       GAP,
       GAP,
     )
+    // What queues did after the backup is unknown here: none may go on as if nothing had happened.
+    db.exec('DELETE FROM directory_lease; UPDATE lease_queue SET revoked = 1')
     const root = db
       .prepare<[], { files: number; directories: number }>(
         'SELECT files, directories FROM directory WHERE id = 1',

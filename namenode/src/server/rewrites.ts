@@ -7,7 +7,7 @@ import type { Host } from '@hopbine/common/base/host.ts'
 import { isRewritable, isWasteful } from '../namespace/rewrite.ts'
 import type { Datanodes } from '../placement/datanodes.ts'
 import type { Change } from '../store/change-feed.ts'
-import type { Tx } from '../store/tx.ts'
+import type { ChangeWatcher, Tx } from '../store/tx.ts'
 
 /** Files noted and not looked at yet; further ones are left to their next write. */
 const NOTED_MAX = 65_536
@@ -51,13 +51,14 @@ export class Rewrites {
   readonly #noted = new Map<number, number>()
   readonly #waiting = new Map<number, Waiting>()
   readonly #nodes = new Map<string, Node>()
+  readonly #watcher: ChangeWatcher = { changed: change => this.#note(change) }
   readonly #cancel: () => void
 
   constructor(host: Host, state: Tx, datanodes: Datanodes) {
     this.#host = host
     this.#state = state
     this.#datanodes = datanodes
-    state.onChanged = change => this.#note(change)
+    state.watchers.add(this.#watcher)
     this.#cancel = host.timers.every(LOOK_MS, () => this.look())
   }
 
@@ -71,7 +72,7 @@ export class Rewrites {
 
   stop(): void {
     this.#cancel()
-    this.#state.onChanged = undefined
+    this.#state.watchers.delete(this.#watcher)
   }
 
   /** A datanode tells what it is at; answers what it shall rewrite besides. Looks at memory only. */

@@ -68,6 +68,8 @@ export class Service implements RpcService {
 
   closed(connection: ServerConnection): void {
     this.#toFlush.delete(connection)
+    this.#parts.interests.closed(connection)
+    this.#parts.leases.closed(connection)
   }
 
   report(event: string, fields: Record<string, unknown>): void {
@@ -76,9 +78,22 @@ export class Service implements RpcService {
 
   /** Sends the answers of a batch of applied commands. */
   applied(): void {
+    this.#parts.leases.applied()
     for (const connection of this.#toFlush) connection.flush()
     this.#toFlush.clear()
+    this.#parts.interests.applied()
     if (this.#parts.waiters.count > 0) this.#parts.waiters.applied(this.index())
+  }
+
+  /** A request that had to wait comes in once more. */
+  #again(connection: ServerConnection, header: RequestHeader, payload: Reader): void {
+    try {
+      this.dispatch(connection, header, payload)
+    } catch (error) {
+      if (!isFsError(error)) throw error
+      connection.fail(header, error)
+    }
+    this.#toFlush.add(connection)
   }
 
   #read(
@@ -87,12 +102,21 @@ export class Service implements RpcService {
     header: RequestHeader,
     payload: Reader,
   ): void {
-    const context = this.#queryContext.of(header.principal)
     const { method } = operation
-    const { state } = this.#parts.replica
+    const { interests, leases, replica } = this.#parts
+    const { state } = replica
     const request = method.request.decode(payload)
+    if (leases.mayDelay(connection, method)) {
+      const again = (kept: Reader): void => this.#again(connection, header, kept)
+      if (leases.delays(connection, method, request, again)) return
+    }
+    const context = this.#queryContext.of(header.principal)
+    const caching = interests.sessionOf(connection)
+    if (caching !== undefined) interests.noteRequest(caching, method, request)
     if (operation.respond === undefined) {
-      connection.respond(header, method.response, operation.query(state, request, context))
+      const answer = operation.query(state, request, context)
+      if (caching !== undefined) interests.noteAnswer(caching, request, answer)
+      connection.respond(header, method.response, answer)
     } else {
       connection.respondWith(header, writer => operation.respond?.(state, request, context, writer))
     }
@@ -105,33 +129,51 @@ export class Service implements RpcService {
     header: RequestHeader,
     payload: Reader,
   ): void {
-    const { housekeeping, host, replica, writers, metrics } = this.#parts
+    const { housekeeping, host, replica, writers, metrics, interests, leases } = this.#parts
     if (header.sequence <= 0) throw new FsError('INVALID_ARGUMENT', 'a write needs its number in the session')
-    const { principal, sequence, behind } = header
+    const { id, principal, sequence, behind } = header
+    const reference = { id, method: header.method }
     const { clientId } = connection
     writers.spoke(clientId)
     // A retry gets its first answer, whatever would be refused by now.
     const known = replica.state.sessions.recorded(clientId, sequence)
-    if (known !== undefined) return connection.respondEncoded(header, known.payload, known.failed)
-    housekeeping.requireSpace(operation)
-    const request = operation.method.request.decode(payload)
+    if (known !== undefined) {
+      interests.settleAgain(isLate => {
+        connection.respondEncoded(reference, known.payload, known.failed)
+        if (isLate) connection.flush()
+      })
+      return
+    }
+    const { method } = operation
+    const request = method.request.decode(payload)
+    housekeeping.requireSpace(operation, leases.isAwaited(method, request))
+    if (leases.mayDelay(connection, method)) {
+      const again = (kept: Reader): void => this.#again(connection, header, kept)
+      if (leases.delays(connection, method, request, again)) return
+    }
     const body = operation.prepare(request, this.#prepareContext.of(principal))
     const { seconds, nanos } = host.clock.wall()
     const { user, groups, superuser } = principal
     const envelope = { user, groups, superuser, clientId, sequence, behind, seconds, nanos }
-    const reference = { id: header.id, method: header.method }
     replica.propose(
       { operation, envelope, body },
       ({ failed, payload: answer }) => {
-        connection.respondEncoded(reference, answer, failed)
-        this.#toFlush.add(connection)
-        metrics.count(operation.method.name)
+        if (!failed) this.#parts.locks.applied(operation.method, request)
+        interests.settle(clientId, method, isLate => {
+          connection.respondEncoded(reference, answer, failed)
+          if (isLate) connection.flush()
+          else this.#toFlush.add(connection)
+        })
+        leases.settled(method, request)
+        metrics.count(method.name)
       },
       error => {
         connection.fail(reference, error)
+        leases.settled(method, request)
         this.#toFlush.add(connection)
       },
     )
+    leases.proposed(method, request)
   }
 
   #session(entry: SessionMethod, connection: ServerConnection, header: RequestHeader, payload: Reader): void {

@@ -2,6 +2,11 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { CHANGES_PAGE_MAX } from '@hopbine/common/base/limits.ts'
 import {
+  acknowledgeInvalidations,
+  CACHE_MS,
+  declareCaching,
+} from '@hopbine/common/protocol/cache-interest.ts'
+import {
   adminCapability,
   backupBegin,
   backupEnd,
@@ -9,11 +14,13 @@ import {
   heartbeat,
   status,
 } from '@hopbine/common/protocol/cluster.ts'
+import { attachQueue } from '@hopbine/common/protocol/directory-leases.ts'
 import { changes, renewLease } from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { groupOf } from '../namespace/placement.ts'
 import { WAIT_MS_MAX } from './change-waiters.ts'
+import { lockMethods } from './locks/lock-methods.ts'
 import type { Parts } from './parts.ts'
 import { statusReport } from './status.ts'
 
@@ -40,7 +47,18 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
       parts.writers.spoke(connection.clientId)
       return {}
     }),
+    row(attachQueue, true, ({ queueId }, connection) => ({
+      applied: parts.leases.attach(queueId, connection),
+    })),
     row(changes, true, request => readChanges(parts, request)),
+    row(declareCaching, false, ({ caching }, connection) => {
+      parts.interests.declare(connection, caching)
+      return { cacheMs: CACHE_MS }
+    }),
+    row(acknowledgeInvalidations, false, ({ numbers }, connection) => {
+      parts.interests.acknowledge(connection, numbers)
+      return {}
+    }),
     row(heartbeat, true, request => {
       const { nodeId, badBlocks, rewriting, ...seen } = request
       parts.datanodes.heard(nodeId, seen, badBlocks)
@@ -54,6 +72,7 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
     row(adminCapability, true, (_request, _connection, header) => ({
       capability: parts.datanodes.adminCapability(header.principal.user),
     })),
+    ...lockMethods(parts.locks),
     row(backupBegin, true, () => parts.backups.begin()),
     row(backupRead, true, async ({ backupId, offset, length }) => ({
       data: await parts.backups.read(backupId, offset, length),

@@ -36,5 +36,6 @@ export function statusReport(parts: Parts, startedMs: number): ResponseOf<typeof
     cpuMicros: usage.user + usage.system,
     uptimeMs: Math.round(host.clock.monotonicMs() - startedMs),
     rewritesPending: parts.rewrites.pending,
+    leases: parts.leases.report(),
   }
 }

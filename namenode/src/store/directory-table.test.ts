@@ -14,7 +14,7 @@ function rowOf(id: number, parentId: number, name: string) {
   const zeros = { atime: 0, atimeNs: 0, mtime: 0, mtimeNs: 0, ctime: 0, ctimeNs: 0, children: 0, files: 0 }
   const totals = { subdirectories: 0, directories: 0, bytes: 0, diskBytes: 0 }
   const quotas = { nameQuota: NO_QUOTA, spaceQuota: NO_QUOTA }
-  return { id, parentId, name, mode: 0o755, ownerId: 1, groupId: 1, ...zeros, ...totals, ...quotas }
+  return { id, parentId, name, mode: 0o755, ownerId: 1, groupId: 1, flags: 0, ...zeros, ...totals, ...quotas }
 }
 
 const step = fc.record({

@@ -19,6 +19,8 @@ export interface DirectoryRow {
   readonly mode: number
   readonly ownerId: number
   readonly groupId: number
+  /** ENTRY_FLAG bits. */
+  readonly flags: number
   readonly atime: number
   readonly atimeNs: number
   readonly mtime: number
@@ -53,6 +55,7 @@ export class DirectoryTable {
   mode = new Uint16Array(START_SLOTS)
   ownerId = new Uint32Array(START_SLOTS)
   groupId = new Uint32Array(START_SLOTS)
+  flags = new Uint16Array(START_SLOTS)
   atime = new Float64Array(START_SLOTS)
   atimeNs = new Uint32Array(START_SLOTS)
   mtime = new Float64Array(START_SLOTS)
@@ -252,6 +255,7 @@ export class DirectoryTable {
     this.mode[slot] = row.mode
     this.ownerId[slot] = row.ownerId
     this.groupId[slot] = row.groupId
+    this.flags[slot] = row.flags
     this.atime[slot] = row.atime
     this.atimeNs[slot] = row.atimeNs
     this.mtime[slot] = row.mtime
@@ -278,6 +282,7 @@ export class DirectoryTable {
     this.mode = widen(this.mode, new Uint16Array(capacity))
     this.ownerId = widen(this.ownerId, new Uint32Array(capacity))
     this.groupId = widen(this.groupId, new Uint32Array(capacity))
+    this.flags = widen(this.flags, new Uint16Array(capacity))
     this.atimeNs = widen(this.atimeNs, new Uint32Array(capacity))
     this.mtimeNs = widen(this.mtimeNs, new Uint32Array(capacity))
     this.ctimeNs = widen(this.ctimeNs, new Uint32Array(capacity))

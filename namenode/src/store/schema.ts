@@ -2,9 +2,8 @@
  * The tables of one shard, as SQL text. SQLite is the truth of everything here; the packed directory table
  * and the session table are copies in memory that are rebuilt from it at start.
  *
- * Later tables have their place already: acl(inode), lock(inode, range) hang on entry.id;
- * `delegated_shard`
- * marks a directory whose content lives on another shard.
+ * Later tables have their place already: lock(inode, range) hangs on entry.id; `delegated_shard` marks a
+ * directory whose content lives on another shard.
  */
 
 /** Version of the format below; a higher one in a file is refused, a lower one is migrated. */
@@ -90,6 +89,16 @@ CREATE TABLE xattr (
   PRIMARY KEY (inode_id, name)
 ) STRICT, WITHOUT ROWID;
 
+-- POSIX ACLs, an entry a row: what the bits of a mode cannot say. entry.flags tells who has any.
+CREATE TABLE acl (
+  inode_id INTEGER NOT NULL REFERENCES entry (id),
+  scope INTEGER NOT NULL,              -- ACL_SCOPE: 0 access, 1 default
+  tag INTEGER NOT NULL,                -- ACL_TAG; owner, mask and others of scope 0 are in entry.mode
+  identity_id INTEGER NOT NULL,        -- of a named user or group; 0 for the other tags
+  rights INTEGER NOT NULL,             -- 0 to 7
+  PRIMARY KEY (inode_id, scope, tag, identity_id)
+) STRICT, WITHOUT ROWID;
+
 -- A block that some file uses or is being written into.
 CREATE TABLE block (
   id INTEGER PRIMARY KEY,
@@ -134,6 +143,22 @@ CREATE TABLE change (
   events BLOB NOT NULL                 -- msgpack: arrays in the order of changeEvent's fields
 ) STRICT;
 
+-- Queues of directory leases: a total order of operations each, applied once. Written once per transaction.
+CREATE TABLE lease_queue (
+  queue_id TEXT PRIMARY KEY,           -- 32 hexadecimal digits
+  applied INTEGER NOT NULL,            -- number of its last operation that was applied
+  revoked INTEGER NOT NULL,            -- 1: its leases were taken, nothing of it is applied any more
+  seconds INTEGER NOT NULL,            -- time of its last operation, or of its birth
+  nanos INTEGER NOT NULL,
+  rest BLOB NOT NULL                   -- msgpack: ranges of inode ids, what its last operation failed with
+) STRICT, WITHOUT ROWID;
+
+-- Directories for which one queue's owner answers alone.
+CREATE TABLE directory_lease (
+  inode_id INTEGER PRIMARY KEY REFERENCES directory (id),
+  queue_id TEXT NOT NULL REFERENCES lease_queue (queue_id)
+) STRICT;
+
 -- Datanodes that ever registered; placement is computed from these rows.
 CREATE TABLE datanode (
   node_id TEXT PRIMARY KEY,
@@ -150,8 +175,14 @@ export const LINK_KIND = 15
 export const ENTRY_FLAG = {
   open: 1,
   inline: 2,
+  accessAcl: 4,
+  defaultAcl: 8,
   /** Made by `create` and never completed: `abandon` removes it. */
   unborn: 0x100,
 } as const
+/** Either of them says that there are rows of `acl`. */
+export const ACL_FLAGS = ENTRY_FLAG.accessAcl | ENTRY_FLAG.defaultAcl
+/** Values of acl.scope. */
+export const ACL_SCOPE = { access: 0, default: 1 } as const
 /** The bits that clients see. */
 export const PUBLIC_FLAGS = 0xff

@@ -14,11 +14,14 @@ const TABLES = {
   entry: 'SELECT * FROM entry ORDER BY parent_id, name',
   directory: 'SELECT * FROM directory ORDER BY id',
   xattr: 'SELECT * FROM xattr ORDER BY inode_id, name',
+  acl: 'SELECT * FROM acl ORDER BY inode_id, scope, tag, identity_id',
   inline_data: 'SELECT * FROM inline_data ORDER BY inode_id',
   block: 'SELECT * FROM block ORDER BY id',
   extent: 'SELECT * FROM extent ORDER BY inode_id, offset',
   tombstone: 'SELECT * FROM tombstone ORDER BY block_id',
   session: 'SELECT * FROM session ORDER BY client_id',
+  lease_queue: 'SELECT * FROM lease_queue ORDER BY queue_id',
+  directory_lease: 'SELECT * FROM directory_lease ORDER BY inode_id',
   datanode: 'SELECT * FROM datanode ORDER BY node_id',
 } as const
 

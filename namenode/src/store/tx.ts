@@ -10,8 +10,10 @@ import { Identities } from './identities.ts'
 import { ListingCache } from './listing-cache.ts'
 import { ParentPaths } from './parent-paths.ts'
 import { Sessions } from './sessions.ts'
+import { AclTable } from './tables/acl-table.ts'
 import { BlockTable, ExtentTable, InlineTable, TombstoneTable } from './tables/content-table.ts'
 import { DatanodeTable } from './tables/datanode-table.ts'
+import { DirectoryLeases } from './tables/directory-lease-table.ts'
 import { DirectoryRows } from './tables/directory-rows.ts'
 import { EntryTable } from './tables/entry-table.ts'
 import { MetaRow } from './tables/meta-row.ts'
@@ -32,11 +34,19 @@ export interface CommandContext {
   readonly nanos: number
 }
 
+/** Soft state that follows what commands do. */
+export interface ChangeWatcher {
+  changed(change: Change, context: CommandContext): void
+  /** Attributes of an inode changed that no change names. */
+  touched?(inodeId: number, parentId: number, context: CommandContext): void
+}
+
 export class Tx {
   readonly meta: MetaRow
   readonly identities: Identities
   readonly entries: EntryTable
   readonly xattrs: XattrTable
+  readonly acls: AclTable
   readonly directoryRows: DirectoryRows
   readonly directories: DirectoryTable
   readonly listings = new ListingCache(LISTING_BYTES)
@@ -46,11 +56,12 @@ export class Tx {
   readonly blocks: BlockTable
   readonly tombstones: TombstoneTable
   readonly sessions: Sessions
+  readonly leases: DirectoryLeases
   readonly datanodes: DatanodeTable
   readonly feed: ChangeFeed
   readonly db: Db
   /** Told of each change when a command makes it; for soft state only, which changes nothing here. */
-  onChanged: ((change: Change) => void) | undefined
+  readonly watchers = new Set<ChangeWatcher>()
 
   constructor(db: Db, keep: ChangeKeep) {
     this.db = db
@@ -64,11 +75,13 @@ export class Tx {
       if (parentId !== 0) directories.entriesChanged(directories.slotOf(parentId))
     })
     this.xattrs = new XattrTable(db)
+    this.acls = new AclTable(db)
     this.inline = new InlineTable(db)
     this.extents = new ExtentTable(db)
     this.blocks = new BlockTable(db)
     this.tombstones = new TombstoneTable(db)
     this.sessions = new Sessions(db)
+    this.leases = new DirectoryLeases(db)
     this.datanodes = new DatanodeTable(db)
     this.feed = new ChangeFeed(db, keep)
   }
@@ -76,7 +89,15 @@ export class Tx {
   /** Tells the change feed what the current command did. */
   changed(context: CommandContext, change: Change): void {
     this.feed.add(context.index, context.seconds, context.nanos, context.user, change)
-    this.onChanged?.(change)
+    for (const watcher of this.watchers) watcher.changed(change, context)
+  }
+
+  /**
+   * Tells watchers that attributes of an inode changed beside what the command says of itself. `parentId`:
+   * directory of a name that it lost; 0: see where it is.
+   */
+  touched(context: CommandContext, inodeId: number, parentId = 0): void {
+    for (const watcher of this.watchers) watcher.touched?.(inodeId, parentId, context)
   }
 
   begin(): void {
@@ -87,6 +108,7 @@ export class Tx {
   commit(appliedIndex: number, appliedTerm: number): void {
     this.directoryRows.flush(this.directories)
     this.sessions.flush()
+    this.leases.flush()
     this.feed.flush()
     this.meta.flush(appliedIndex, appliedTerm)
     this.db.exec('COMMIT')

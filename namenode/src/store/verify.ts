@@ -8,6 +8,8 @@ import { KIND } from '@hopbine/common/protocol/types.ts'
 import type { DirectoryTable } from './directory-table.ts'
 import { ENTRY_FLAG } from './schema.ts'
 import type { Tx } from './tx.ts'
+import { checkAcls } from './verify-acls.ts'
+import { checkLeases } from './verify-leases.ts'
 
 /** Problems that are spelled out; the rest is counted. */
 const PROBLEMS_MAX = 1000
@@ -41,7 +43,9 @@ export function checkState(tx: Tx, repair: boolean): Verdict {
   checkPackedTable(tx, report)
   const repaired = checkTotals(tx, repair, report)
   checkForeignKeys(tx, report)
+  checkLeases(tx, report)
   checkContent(tx, report)
+  checkAcls(tx, report)
   const count = (sql: string): number => tx.db.prepare<[], number>(sql).pluck().get() ?? 0
   return {
     problems,
@@ -90,6 +94,7 @@ const ATTRIBUTES = [
   'mode',
   'ownerId',
   'groupId',
+  'flags',
   'mtime',
   'mtimeNs',
   'ctime',

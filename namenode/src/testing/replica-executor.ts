@@ -209,6 +209,7 @@ export class ReplicaExecutor implements Executor {
       },
       place: (blockId, copies, exclude) => this.#datanodes.place(blockId, copies, exclude, principal.user),
       silentSessions: () => [...this.#silent],
+      leaseRefusal: () => ({ reason: '', retryMs: 0 }),
     })
   }
 }

@@ -9,6 +9,7 @@ const COLUMNS = [
   'mode',
   'ownerId',
   'groupId',
+  'flags',
   'atime',
   'atimeNs',
   'mtime',
@@ -41,7 +42,16 @@ export function packedRows(d: DirectoryTable): string[] {
 /** Everything in memory that a refused operation must leave as it was. */
 export function memoryFacts(tx: Tx): string {
   const leases = tx.sessions.holders().map(client => [client, ...tx.sessions.openInodes(client)])
-  return JSON.stringify([packedRows(tx.directories), leases, tx.datanodes.all, tx.meta.nextId])
+  const facts = [packedRows(tx.directories), leases, leaseFacts(tx), tx.datanodes.all, tx.meta.nextId]
+  return JSON.stringify(facts)
+}
+
+/** Queues of directory leases with all that they hold. */
+export function leaseFacts(tx: Tx): string[] {
+  const texts = [...tx.leases.queues].map(({ dirty, ids, leases, ...queue }) =>
+    JSON.stringify({ ...queue, ids: ids.toArray(), leases: [...leases].sort((a, b) => a - b) }),
+  )
+  return texts.sort()
 }
 
 /** Rows that this connection inserted, changed or deleted so far. */

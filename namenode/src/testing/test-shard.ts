@@ -13,14 +13,14 @@ import type { Principal } from '@hopbine/common/rpc/principal.ts'
 import type { Codec } from '@hopbine/common/wire/codec.ts'
 import { Reader } from '@hopbine/common/wire/reader.ts'
 import { Writer } from '@hopbine/common/wire/writer.ts'
-import type { WriteOperation } from '../operations/operation.ts'
+import type { LeaseRefusal, WriteOperation } from '../operations/operation.ts'
 import { READ_OPERATIONS, WRITE_OPERATIONS } from '../operations/registry.ts'
 import { type Command, decodeCommand, encodeCommand } from '../replica/command.ts'
 import type { ChangeKeep } from '../store/change-feed.ts'
 import type { Reply } from '../store/sessions.ts'
 import type { Tx } from '../store/tx.ts'
 import { checkState } from '../store/verify.ts'
-import { packedRows } from './state-facts.ts'
+import { leaseFacts, packedRows } from './state-facts.ts'
 import { TestClock } from './test-clock.ts'
 import { OPERATOR, TestReplica } from './test-replica.ts'
 import { type ShardCalls, TestSession } from './test-session.ts'
@@ -44,6 +44,8 @@ export class TestShard implements ShardCalls {
   readonly time = new TestClock()
   /** Sessions that the leader takes for silent past the soft limit. */
   silent: string[] = []
+  /** Why the leader would lease no directory. */
+  leaseRefusal: LeaseRefusal = { reason: '', retryMs: 0 }
   readonly #leader: TestReplica
   readonly #follower: TestReplica
   #nextId: number
@@ -162,6 +164,9 @@ export class TestShard implements ShardCalls {
     const again = this.#leader.reopened()
     assert.deepEqual(packedRows(again.directories), live, 'a restart finds the same directories')
     assert.deepEqual(again.sessions.holders(), this.#leader.tx.sessions.holders(), 'and the same leases')
+    const leases = leaseFacts(this.#leader.tx)
+    assert.deepEqual(leaseFacts(this.#follower.tx), leases, 'both replicas lease the same directories')
+    assert.deepEqual(leaseFacts(again), leases, 'and so does a restart')
   }
 
   #replay({ command, logged, reply }: Sent): void {
@@ -180,6 +185,7 @@ export class TestShard implements ShardCalls {
       place: (blockId, replication, exclude) =>
         this.#leader.datanodes.place(blockId, replication, exclude, principal.user),
       silentSessions: () => this.silent,
+      leaseRefusal: () => this.leaseRefusal,
     })
   }
 

@@ -8,6 +8,7 @@ import { encodeAttributes, encodeRoom } from '../protocol/encode.ts'
 import type { KernelTime, RequestOf } from '../protocol/request.ts'
 import type { Reply } from '../session/session.ts'
 import { now } from './attributes.ts'
+import type { Stamp } from './kernel-cache.ts'
 import type { MountContext } from './mount-context.ts'
 import type { OpenFile } from './open-file.ts'
 import { reply } from './reply.ts'
@@ -23,12 +24,16 @@ const ROOM_BLOCK_BYTES = 4096
 
 /** The kernel has checked the path; attributes are no secret of those who hold a handle. */
 export async function getAttributes(context: MountContext, { header }: RequestOf<'getattr'>): Promise<Reply> {
-  return attributesReply(context, header.unique, await currentStatus(context, header.nodeId))
+  const stamp = context.parts.cache.stamp()
+  const status = await currentStatus(context, header.nodeId)
+  await context.dropPages(status)
+  return attributesReply(context, header.unique, status, stamp)
 }
 
 export async function setAttributes(context: MountContext, request: RequestOf<'setattr'>): Promise<Reply> {
   const { header, body } = request
   const { valid } = body
+  const stamp = context.parts.cache.stamp()
   const file = context.parts.nodes.find(context.parts.nodes.inodeOf(header.nodeId))?.open
   // An orphan belongs to this mount alone, and the kernel has asked who owns it.
   const caller = file?.isOrphan === true ? context.parts.rpc : context.as(header)
@@ -51,13 +56,17 @@ export async function setAttributes(context: MountContext, request: RequestOf<'s
   }
   const times = timesOf(valid, body)
   if (times !== undefined) {
+    context.parts.accessTimes.forget(context.parts.nodes.inodeOf(header.nodeId))
     // What is written and not saved yet would move the time again when it is.
     if (times.mtime !== undefined) await file?.sync()
     status = (await caller.call(utimes, { path, ...times })).status
   }
   status ??= await currentStatus(context, header.nodeId)
-  if (file !== undefined) file.mode = status.mode
-  return attributesReply(context, header.unique, status)
+  if (file !== undefined) {
+    file.mode = status.mode
+    file.isAccessDue = true
+  }
+  return attributesReply(context, header.unique, status, stamp)
 }
 
 /**
@@ -130,7 +139,8 @@ async function currentStatus(context: MountContext, nodeId: number): Promise<Wir
   return status
 }
 
-function attributesReply(context: MountContext, unique: number, status: WireStatus): Reply {
-  const { lifetimes } = context.parts
-  return reply(encodeAttributes(unique, context.attributes(status), lifetimes.attributesMs))
+function attributesReply(context: MountContext, unique: number, status: WireStatus, stamp: Stamp): Reply {
+  const lifetimeMs = context.parts.cache.attributesMs(stamp, status.id)
+  context.learnFlags(status, stamp)
+  return reply(encodeAttributes(unique, context.attributes(status), lifetimeMs))
 }

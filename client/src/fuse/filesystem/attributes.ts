@@ -46,6 +46,7 @@ export function attributesOf(
   inode: number,
   identity: Identity,
   overlay: Overlay | undefined,
+  atime: KernelTime = { seconds: status.atime, nanos: status.atimeNs },
 ): Attributes {
   const size = overlay?.size ?? (status.kind === KIND.directory ? directorySize(status) : status.size)
   const mtime = overlay?.changed ?? { seconds: status.mtime, nanos: status.mtimeNs }
@@ -54,7 +55,7 @@ export function attributesOf(
     inode,
     size,
     blocks: Math.ceil(size / ALLOCATION_BYTES) * (ALLOCATION_BYTES / SECTOR_BYTES),
-    atime: { seconds: status.atime, nanos: status.atimeNs },
+    atime,
     mtime,
     ctime,
     mode: (TYPE_OF_KIND[status.kind] ?? TYPE.file) | status.mode,

@@ -18,7 +18,7 @@ export async function openDirectory(context: MountContext, { header }: RequestOf
   const path = context.path(header.nodeId)
   const { status } = await context.as(header).call(access, { path, wanted: READ })
   if (status.kind !== KIND.directory) throw new PosixError('ENOTDIR')
-  const reader = new DirectoryReader(context.parts.rpc, status.id, path)
+  const reader = new DirectoryReader(context.parts.rpc, context.parts.cache, status.id, path)
   const handle = context.parts.handles.add({ kind: 'directory', reader })
   return {
     parts: [encodeOpen(header.unique, handle, 0)],
@@ -54,8 +54,8 @@ export async function readDirectoryPlus(
   const addDot = (name: string, inode: number, type: number, cookie: number): boolean =>
     page.addPlus(name, type, cookie, inode, undefined)
   if (!addDots(reader, body.offset, addDot)) return { parts: [page.finish()] }
-  await eachEntry(reader, body.offset, ({ status, cookie }) => {
-    const entry = context.entry(status, header.nodeId)
+  await eachEntry(reader, body.offset, ({ status, cookie, stamp }) => {
+    const entry = context.entry(status, header.nodeId, stamp)
     if (page.addPlus(status.name, entryType(status.kind), cookie, status.id, entry)) {
       remembered.push(entry)
       return true
@@ -80,6 +80,7 @@ export async function syncDirectory(
   { header }: RequestOf<'fsyncdir'>,
 ): Promise<Reply> {
   if (header.nodeId === ROOT_NODE) await context.syncAll()
+  else await context.parts.leases?.sync()
   return done(header)
 }
 

@@ -5,11 +5,14 @@ import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
 import fc from 'fast-check'
 import t from 'tap'
 import { DirectoryReader, DOTS } from './directory-reader.ts'
+import { KernelCache } from './kernel-cache.ts'
 
 const seed = randomInt(2 ** 31)
 t.comment(`seed ${seed}`)
 
 /** A directory as the namenode lists it: in byte order, page by page. */
+const CACHE = new KernelCache(1_000)
+
 class Listing {
   readonly names: Set<string>
   asked = 0
@@ -43,15 +46,15 @@ async function rest(reader: DirectoryReader, from: number): Promise<string[]> {
 
 t.test('everything is read once, a page at a time', async t => {
   const listing = new Listing(95)
-  const reader = new DirectoryReader(listing.rpc, 5, '/d', 10)
+  const reader = new DirectoryReader(listing.rpc, CACHE, 5, '/d', 10)
   t.same(await rest(reader, 0), [...listing.names])
   t.ok(listing.asked <= 11, `${listing.asked} calls`)
-  t.same(await rest(new DirectoryReader(new Listing(0).rpc, 5, '/d'), 0), [])
+  t.same(await rest(new DirectoryReader(new Listing(0).rpc, CACHE, 5, '/d'), 0), [])
 })
 
 t.test('a cookie means the same entry later, and a rewind shows what is there then', async t => {
   const listing = new Listing(50)
-  const reader = new DirectoryReader(listing.rpc, 5, '/d', 10)
+  const reader = new DirectoryReader(listing.rpc, CACHE, 5, '/d', 10)
   await rest(reader, 0)
   t.same((await rest(reader, DOTS + 25))[0], '00025')
   t.same(await rest(reader, 10_000), [])
@@ -66,7 +69,7 @@ t.test('whatever comes and goes meanwhile, what stays is read once and nothing t
     fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 30 }), async changes => {
       const listing = new Listing(200)
       const stays = new Set(listing.names)
-      const reader = new DirectoryReader(listing.rpc, 5, '/d', 16)
+      const reader = new DirectoryReader(listing.rpc, CACHE, 5, '/d', 16)
       const seen: string[] = []
       for (let cookie = 0, step = 0; ; step++) {
         const { add, drop, every } = changes[step % changes.length] as (typeof changes)[number]
@@ -88,7 +91,7 @@ t.test('whatever comes and goes meanwhile, what stays is read once and nothing t
 
 t.test('what was seen is removed behind the reader, page after page', async t => {
   const listing = new Listing(100)
-  const reader = new DirectoryReader(listing.rpc, 5, '/d', 10)
+  const reader = new DirectoryReader(listing.rpc, CACHE, 5, '/d', 10)
   const seen: string[] = []
   for (let cookie = 0; ; ) {
     const entries = (await reader.after(cookie)).slice(0, 5)

@@ -8,6 +8,7 @@ import { LIST_PAGE_MAX } from '@hopbine/common/base/limits.ts'
 import { list_ } from '@hopbine/common/protocol/metadata.ts'
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
+import type { KernelCache, Stamp } from './kernel-cache.ts'
 
 /** Cookies 1 and 2 stand behind `.` and `..`; entries follow. */
 export const DOTS = 2
@@ -16,6 +17,8 @@ export interface DirectoryEntry {
   readonly status: WireStatus
   /** Where reading goes on behind it. */
   readonly cookie: number
+  /** From before it was asked for. */
+  readonly stamp: Stamp
 }
 
 interface Page {
@@ -23,6 +26,7 @@ interface Page {
   readonly start: number
   readonly entries: readonly WireStatus[]
   readonly isLast: boolean
+  readonly stamp: Stamp
 }
 
 /** Where a page starts: its cookie, and the name before its first entry. */
@@ -35,13 +39,21 @@ export class DirectoryReader {
   readonly inodeId: number
   readonly #path: string
   readonly #rpc: RpcCaller
+  readonly #cache: Pick<KernelCache, 'stamp'>
   readonly #pageMax: number
   /** Where each page met so far starts: its cookie and the name before it. In order. */
   #starts: Start[] = [{ cookie: DOTS, after: '' }]
   #pages: Page[] = []
 
-  constructor(rpc: RpcCaller, inodeId: number, path: string, pageMax = LIST_PAGE_MAX) {
+  constructor(
+    rpc: RpcCaller,
+    cache: Pick<KernelCache, 'stamp'>,
+    inodeId: number,
+    path: string,
+    pageMax = LIST_PAGE_MAX,
+  ) {
     this.#rpc = rpc
+    this.#cache = cache
     this.inodeId = inodeId
     this.#path = path
     this.#pageMax = pageMax
@@ -57,7 +69,10 @@ export class DirectoryReader {
   async after(cookie: number): Promise<DirectoryEntry[]> {
     const at = Math.max(cookie, DOTS)
     const page = await this.#pageWith(at)
-    return page.entries.slice(at - page.start).map((status, index) => ({ status, cookie: at + index + 1 }))
+    const { stamp } = page
+    return page.entries
+      .slice(at - page.start)
+      .map((status, index) => ({ status, cookie: at + index + 1, stamp }))
   }
 
   /**
@@ -71,8 +86,9 @@ export class DirectoryReader {
       const index = this.#starts.findLastIndex(known => known.cookie <= cookie)
       const start = this.#starts[index] as Start
       const request = { path: this.#path, after: start.after, max: this.#pageMax }
+      const stamp = this.#cache.stamp()
       const { entries, more } = await this.#rpc.call(list_, request)
-      const page = { start: start.cookie, entries, isLast: !more }
+      const page = { start: start.cookie, entries, isLast: !more, stamp }
       const last = entries.at(-1)
       if (last !== undefined && more && this.#starts.length === index + 1) {
         this.#starts.push({ cookie: start.cookie + entries.length, after: last.name })

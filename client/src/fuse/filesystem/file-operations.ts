@@ -10,9 +10,12 @@ import type { RequestHeader, RequestOf } from '../protocol/request.ts'
 import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import { modeWithoutPrivileges, withoutPrivileges } from './attribute-operations.ts'
+import { now } from './attributes.ts'
 import type { FileHandleRow } from './handle-table.ts'
-import { type MountContext, versionOf } from './mount-context.ts'
+import type { Stamp } from './kernel-cache.ts'
+import type { MountContext } from './mount-context.ts'
 import { OpenFile } from './open-file.ts'
+import { versionOf } from './page-versions.ts'
 import { done, reply } from './reply.ts'
 
 /** Bits of open(2)'s flags in Linux's numbers. */
@@ -33,17 +36,22 @@ const MODE_BITS = 0o7777
 
 export async function openFile(context: MountContext, { header, body }: RequestOf<'open'>): Promise<Reply> {
   const { flags } = body
+  const stamp = context.parts.cache.stamp()
   const path = context.path(header.nodeId)
   const { status, map } = await proveAccess(context, header, path, flags)
   if (status.kind !== KIND.file) throw new PosixError('ENXIO', 'only files are opened through the mount')
   context.refresh(status)
   const row = takeHandle(context, status, flags)
   try {
-    if (map !== undefined && !row.file.hasWriter) row.file.useMap(map)
+    if (map !== undefined && !row.file.hasWriter) row.file.useMap(map, stamp)
     if (body.openFlags & OPEN_KILL_PRIVILEGES) await withoutPrivileges(context, path, status)
     if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
+    const caching = (await isShared(row)) ? OPEN_FLAG.directIo : cacheFlags(context, status, flags)
     const handle = context.parts.handles.add(row)
-    const message = encodeOpen(header.unique, handle, cacheFlags(context, status, flags))
+    // Reads of pages that the kernel kept are not heard of: opening the file to read it stands for them.
+    const isReadFromPages = map !== undefined && (caching & OPEN_FLAG.keepCache) !== 0
+    if (isReadFromPages && row.file.isAccessDue) noteRead(context, row.file)
+    const message = encodeOpen(header.unique, handle, caching)
     return { parts: [message], undo: () => void dropHandle(context, handle) }
   } catch (error) {
     await letGo(context, row)
@@ -55,11 +63,13 @@ export async function createFile(
   context: MountContext,
   { header, body }: RequestOf<'create'>,
 ): Promise<Reply> {
+  const stamp = context.parts.cache.stamp()
   const path = context.child(header.nodeId, body.name)
   const isWritable = (body.flags & O_ACCESS_MODE) !== O_RDONLY
   const request = {
     path,
     mode: body.mode & MODE_BITS,
+    umask: body.umask,
     ifExists: IF_EXISTS.fail,
     createParents: false,
     replication: 0,
@@ -68,11 +78,11 @@ export async function createFile(
   try {
     if (isWritable) {
       const lease = await LeasedFile.create(context.provenBy(header), request, {})
-      return created(context, header, lease.status, body.flags, lease)
+      return created(context, header, { status: lease.status, stamp }, body.flags, lease)
     }
     const inline = new Uint8Array(0)
     const { status } = await context.as(header).call(create, { ...request, inline })
-    return created(context, header, status, body.flags)
+    return created(context, header, { status, stamp }, body.flags)
   } catch (error) {
     if (!isFsError(error, 'ALREADY_EXISTS') || body.flags & O_EXCL) throw error
     return openExisting(context, header, path, body.flags)
@@ -82,7 +92,7 @@ export async function createFile(
 async function created(
   context: MountContext,
   header: RequestHeader,
-  status: WireStatus,
+  { status, stamp }: { readonly status: WireStatus; readonly stamp: Stamp },
   flags: number,
   lease?: LeasedFile,
 ): Promise<Reply> {
@@ -96,9 +106,10 @@ async function created(
   return createReply(
     context,
     header,
-    context.entry(status, header.nodeId),
+    context.entry(status, header.nodeId, stamp),
     row,
-    isDirect(flags) ? OPEN_FLAG.directIo : 0,
+    // Nobody else knows of a file that was just made, but of a name that many use.
+    isDirect(flags) || ((flags & O_EXCL) === 0 && (await isShared(row))) ? OPEN_FLAG.directIo : 0,
   )
 }
 
@@ -109,15 +120,17 @@ async function openExisting(
   path: string,
   flags: number,
 ): Promise<Reply> {
+  const stamp = context.parts.cache.stamp()
   const { status } = await context.as(header).call(stat, { path, followLast: false })
   if (status.kind === KIND.symlink) throw new PosixError('ESTALE', 'the kernel looks again')
   const proven = await proveAccess(context, header, path, flags)
   const row = takeHandle(context, proven.status, flags)
   if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
-  return createReply(context, header, context.entry(proven.status, header.nodeId), row, 0)
+  const openFlags = isDirect(flags) || (await isShared(row)) ? OPEN_FLAG.directIo : 0
+  return createReply(context, header, context.entry(proven.status, header.nodeId, stamp), row, openFlags)
 }
 
-function createReply(
+export function createReply(
   context: MountContext,
   header: RequestHeader,
   entry: Entry,
@@ -138,6 +151,7 @@ export async function readFile(context: MountContext, { header, body }: RequestO
   const { file } = context.parts.handles.file(body.handle)
   const target = Buffer.allocUnsafe(body.size)
   const length = await file.read(target, body.offset)
+  if (file.isAccessDue) noteRead(context, file)
   return { parts: [encodeDataHeader(header.unique, length), target.subarray(0, length)] }
 }
 
@@ -152,19 +166,25 @@ export async function writeFile(context: MountContext, { header, body }: Request
     })
     file.mode = changed?.mode ?? file.mode
   }
+  file.isAccessDue = true
+  await context.writeMemory.room()
   if (isAppending) await file.append(data)
   else await file.write(data, body.offset)
+  context.writeMemory.note(file)
   return reply(encodeSize(header.unique, data.length))
 }
 
 export async function flushFile(context: MountContext, { header, body }: RequestOf<'flush'>): Promise<Reply> {
   const { file, isWritable } = context.parts.handles.file(body.handle)
   await file.flush(isWritable)
+  context.writeMemory.note(file)
   return done(header)
 }
 
 export async function syncFile(context: MountContext, { header, body }: RequestOf<'fsync'>): Promise<Reply> {
-  await context.parts.handles.file(body.handle).file.sync()
+  const { file } = context.parts.handles.file(body.handle)
+  await file.sync()
+  await context.parts.leases?.sync(file.inodeId)
   return done(header)
 }
 
@@ -174,6 +194,11 @@ export async function releaseFile(
 ): Promise<Reply> {
   await dropHandle(context, body.handle)
   return done(header)
+}
+
+function noteRead(context: MountContext, file: OpenFile): void {
+  file.isAccessDue = false
+  context.parts.accessTimes.note(file.inodeId, now())
 }
 
 /** Who may do what the flags ask for; for reading it brings along where the content is. */
@@ -193,25 +218,36 @@ async function proveAccess(
   return { status, map: undefined }
 }
 
-function takeHandle(context: MountContext, status: WireStatus, flags: number): FileHandleRow {
-  const { nodes, session } = context.parts
+export function takeHandle(context: MountContext, status: WireStatus, flags: number): FileHandleRow {
+  const { nodes, session, cache } = context.parts
   let file = nodes.node(status.id).open
   if (file === undefined) {
-    file = new OpenFile(session, status)
+    file = new OpenFile(session, cache, status)
     nodes.setOpen(status.id, file)
   }
   const isWritable = (flags & O_ACCESS_MODE) !== O_RDONLY
   file.addHandle(isWritable)
-  return { kind: 'file', file, isWritable, isAppending: isWritable && (flags & O_APPEND) !== 0 }
+  file.isAccessDue ||= context.parts.accessTimes.isDue(status, now())
+  const isMappable = (flags & O_ACCESS_MODE) === O_RDWR
+  const isShared = isMappable ? context.parts.locks.session.opens.open(status.id) : undefined
+  return { kind: 'file', file, isWritable, isAppending: isWritable && (flags & O_APPEND) !== 0, isShared }
 }
 
 /**
  * Past the kernel's pages go O_DIRECT, and O_APPEND for writing: the end of the file is where the lease
  * says, which may be behind the end that the kernel knows.
  */
-function isDirect(flags: number): boolean {
+export function isDirect(flags: number): boolean {
   const isAppending = (flags & O_APPEND) !== 0 && (flags & O_ACCESS_MODE) !== O_RDONLY
   return isAppending || (flags & O_DIRECT) !== 0
+}
+
+/**
+ * Two kernels have two page caches: a file that another session has open for reading and writing, too, goes
+ * past this one's, which also refuses to map it shared.
+ */
+async function isShared(row: FileHandleRow): Promise<boolean> {
+  return (await row.isShared) === true
 }
 
 /** Pages that the kernel holds stay good while the content is what it was when they were read. */
@@ -234,13 +270,15 @@ async function dropHandle(context: MountContext, handle: number): Promise<void> 
  * A failure now can be told to nobody: close(2) had its answer at FLUSH. It is counted, and logged by the
  * mount.
  */
-async function letGo(context: MountContext, { file, isWritable }: FileHandleRow): Promise<void> {
+async function letGo(context: MountContext, { file, isWritable, isShared }: FileHandleRow): Promise<void> {
   const { nodes } = context.parts
   try {
     await file.release(isWritable)
   } catch (error) {
     context.tellLateFailure(file.inodeId, error)
   } finally {
+    context.writeMemory.note(file)
+    if (isShared !== undefined) context.parts.locks.session.opens.close(file.inodeId)
     if (file.handles === 0 && nodes.find(file.inodeId)?.open === file) nodes.setClosed(file.inodeId)
   }
 }

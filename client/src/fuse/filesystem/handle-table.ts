@@ -12,6 +12,8 @@ export interface FileHandleRow {
   readonly isWritable: boolean
   /** Every write goes to the end, and past the kernel's pages. */
   readonly isAppending: boolean
+  /** Of handles that can be mapped to write: whether others have the file open so, too. */
+  readonly isShared: Promise<boolean> | undefined
 }
 
 export interface DirectoryHandleRow {

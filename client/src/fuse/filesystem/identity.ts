@@ -9,7 +9,7 @@ import type { Speaker } from '@hopbine/common/rpc/principal-handles.ts'
 import type { RequestHeader } from '../protocol/request.ts'
 
 /** User and group that stand for a name which this machine does not know (`nobody`, `nogroup`). */
-const OVERFLOW_ID = 65_534
+export const OVERFLOW_ID = 65_534
 /** The files are looked at for changes at most so often, in milliseconds. */
 const LOOK_MS = 1_000
 /** Entries taken of one file; what comes later goes by digits. */

@@ -4,9 +4,11 @@ import type { FuseService, Reply } from '../session/session.ts'
 import * as attributes from './attribute-operations.ts'
 import * as directories from './directory-operations.ts'
 import * as files from './file-operations.ts'
+import * as locks from './lock-operations.ts'
 import type { MountContext } from './mount-context.ts'
 import * as names from './name-operations.ts'
 import * as ranges from './range-operations.ts'
+import { createUnnamedFile } from './unnamed-files.ts'
 import * as xattrs from './xattr-operations.ts'
 
 type Operation<Name extends RequestName> = (
@@ -29,11 +31,15 @@ const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
   rename2: names.move,
   open: files.openFile,
   create: files.createFile,
+  tmpfile: createUnnamedFile,
   read: files.readFile,
   write: files.writeFile,
-  flush: files.flushFile,
+  flush: locks.flushFile,
   fsync: files.syncFile,
-  release: files.releaseFile,
+  release: locks.releaseFile,
+  getlk: locks.testLock,
+  setlk: locks.setLock,
+  setlkw: locks.setLock,
   fallocate: ranges.allocate,
   lseek: ranges.seek,
   statfs: attributes.room,
@@ -48,6 +54,31 @@ const OPERATIONS: { readonly [Name in RequestName]?: Operation<Name> } = {
   fsyncdir: directories.syncDirectory,
 }
 
+/** Operations that are refused to handles whose locks were lost. */
+const WITH_KEPT_LOCKS: ReadonlySet<RequestName> = new Set<RequestName>([
+  'read',
+  'write',
+  'fsync',
+  'fallocate',
+  'lseek',
+  'getlk',
+  'setlk',
+  'setlkw',
+])
+
+/** Operations that change names in a directory. */
+const NAMING: ReadonlySet<RequestName> = new Set<RequestName>([
+  'symlink',
+  'mknod',
+  'mkdir',
+  'unlink',
+  'rmdir',
+  'rename',
+  'rename2',
+  'link',
+  'create',
+])
+
 export class MountService implements FuseService {
   readonly #context: MountContext
 
@@ -56,8 +87,28 @@ export class MountService implements FuseService {
   }
 
   serve(request: Request): Reply | Promise<Reply> | undefined {
+    if (WITH_KEPT_LOCKS.has(request.name)) {
+      this.#context.parts.locks.requireKept((request.body as { readonly handle: number }).handle)
+    }
     const operation = OPERATIONS[request.name] as Operation<RequestName> | undefined
-    return operation?.(this.#context, request)
+    const reply = operation?.(this.#context, request)
+    if (NAMING.has(request.name) && reply instanceof Promise) this.#noteNaming(request, reply)
+    return reply
+  }
+
+  interrupt(unique: number): boolean {
+    return this.#context.parts.locks.interrupt(unique)
+  }
+
+  /** The kernel holds locks of the directories until it is answered. */
+  #noteNaming({ name, header, body }: Request, reply: Promise<Reply>): void {
+    const { cache, nodes } = this.#context.parts
+    const ends = [cache.beginNaming(nodes.inodeOf(header.nodeId))]
+    if (name === 'rename' || name === 'rename2') ends.push(cache.beginNaming(nodes.inodeOf(body.newParent)))
+    const end = (): void => {
+      for (const endOne of ends) endOne()
+    }
+    reply.then(end, end)
   }
 
   forget(forgotten: readonly ForgetOne[]): void {

@@ -29,13 +29,16 @@ import { done, entryReply, reply } from './reply.ts'
 const MODE_BITS = 0o7777
 
 export async function lookup(context: MountContext, { header, body }: RequestOf<'lookup'>): Promise<Reply> {
+  const { cache, nodes } = context.parts
+  const stamp = cache.stamp()
   try {
     const request = { path: context.child(header.nodeId, body.name), followLast: false }
     const { status } = await context.as(header).call(stat, request)
-    return entryReply(context, header, context.entry(status, header.nodeId))
+    return entryReply(context, header, context.entry(status, header.nodeId, stamp))
   } catch (error) {
-    const { entryMs } = context.parts.lifetimes
-    if (!isFsError(error, 'NOT_FOUND') || entryMs === 0) throw error
+    if (!isFsError(error, 'NOT_FOUND')) throw error
+    const entryMs = cache.entryMs(stamp, nodes.inodeOf(header.nodeId), body.name)
+    if (entryMs === 0) throw error
     return reply(encodeNegativeEntry(header.unique, entryMs))
   }
 }
@@ -44,41 +47,51 @@ export async function makeDirectory(
   context: MountContext,
   { header, body }: RequestOf<'mkdir'>,
 ): Promise<Reply> {
-  const request = { path: context.child(header.nodeId, body.name), mode: body.mode & MODE_BITS }
+  const stamp = context.parts.cache.stamp()
+  const request = {
+    path: context.child(header.nodeId, body.name),
+    mode: body.mode & MODE_BITS,
+    umask: body.umask,
+  }
   const { status } = await context.as(header).call(mkdir, request)
-  return entryReply(context, header, context.entry(status, header.nodeId))
+  return entryReply(context, header, context.entry(status, header.nodeId, stamp))
 }
 
 export async function makeNode(context: MountContext, { header, body }: RequestOf<'mknod'>): Promise<Reply> {
+  const stamp = context.parts.cache.stamp()
   const type = body.mode & TYPE_MASK
   const path = context.child(header.nodeId, body.name)
   const mode = body.mode & MODE_BITS
+  const { umask } = body
   const caller = context.as(header)
   if (type === TYPE.file || type === 0) {
     const kept = { ifExists: IF_EXISTS.fail, createParents: false, replication: 0, blockSize: 0 }
-    const { status } = await caller.call(create, { path, mode, ...kept, inline: new Uint8Array(0) })
-    return entryReply(context, header, context.entry(status, header.nodeId))
+    const { status } = await caller.call(create, { path, mode, umask, ...kept, inline: new Uint8Array(0) })
+    return entryReply(context, header, context.entry(status, header.nodeId, stamp))
   }
   const kind = kindOfType(type)
   if (kind === undefined) throw new PosixError('EINVAL', `files of type ${type.toString(8)} cannot be made`)
   const device = isDevice(kind) ? deviceText(body.device) : ''
-  const { status } = await caller.call(mknod, { path, kind, mode, device })
-  return entryReply(context, header, context.entry(status, header.nodeId))
+  const { status } = await caller.call(mknod, { path, kind, mode, device, umask })
+  return entryReply(context, header, context.entry(status, header.nodeId, stamp))
 }
 
 export async function makeLink(
   context: MountContext,
   { header, body }: RequestOf<'symlink'>,
 ): Promise<Reply> {
+  const stamp = context.parts.cache.stamp()
   const request = { path: context.child(header.nodeId, body.name), target: body.target }
   const { status } = await context.as(header).call(symlink, request)
-  return entryReply(context, header, context.entry(status, header.nodeId))
+  return entryReply(context, header, context.entry(status, header.nodeId, stamp))
 }
 
 export async function hardLink(context: MountContext, { header, body }: RequestOf<'link'>): Promise<Reply> {
+  const stamp = context.parts.cache.stamp()
   const request = { from: context.path(body.oldNodeId), to: context.child(header.nodeId, body.name) }
   const { status } = await context.as(header).call(link, request)
-  return entryReply(context, header, context.entry(status, header.nodeId))
+  context.parts.nodes.find(status.id)?.open?.named()
+  return entryReply(context, header, context.entry(status, header.nodeId, stamp))
 }
 
 export async function readLink(context: MountContext, { header }: RequestOf<'readlink'>): Promise<Reply> {

@@ -16,6 +16,9 @@ export interface Node {
   place: string
   /** Version of the content as the kernel was told last; '' when it was not. */
   told: string
+  /** FLAG bits as heard last, and when, in milliseconds of the process clock. */
+  flags: number
+  flagsAtMs: number
   /** Content version of the pages that the kernel may hold; '' when unknown. */
   pages: string
 }
@@ -56,7 +59,16 @@ export class NodeTable {
   node(inodeId: number): Node {
     let node = this.#nodes.get(inodeId)
     if (node === undefined) {
-      node = { inodeId, lookups: 0, open: undefined, place: '', told: '', pages: '' }
+      node = {
+        inodeId,
+        lookups: 0,
+        open: undefined,
+        place: '',
+        told: '',
+        flags: 0,
+        flagsAtMs: Number.NEGATIVE_INFINITY,
+        pages: '',
+      }
       this.#nodes.set(inodeId, node)
     }
     return node

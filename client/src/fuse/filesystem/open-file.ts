@@ -16,6 +16,7 @@ import { Serial } from '../../fs/serial.ts'
 import type { Session } from '../../fs/session.ts'
 import type { KernelTime } from '../protocol/request.ts'
 import { now, type Overlay } from './attributes.ts'
+import type { KernelCache, Stamp } from './kernel-cache.ts'
 import { whileLeased } from './while-leased.ts'
 
 /** Codes of a file that was removed, so that there is nothing left to save into. */
@@ -25,7 +26,10 @@ export class OpenFile {
   readonly inodeId: number
   /** Permission bits as known last, for clearing set-uid bits at the first write. */
   mode: number
+  /** Whether the next read is to move the access time. */
+  isAccessDue = false
   readonly #session: Session
+  readonly #cache: KernelCache
   /** Opens and closes of the writer, one after the other. */
   readonly #turns = new Serial()
   #handles = 0
@@ -34,12 +38,16 @@ export class OpenFile {
   /** While the writer is being closed: nothing may be written into it any more. */
   #closing: Promise<void> | undefined
   #map: FileMap | undefined
+  /** From before the map was asked for. */
+  #mapStamp: Stamp
   #changed: KernelTime | undefined
   /** Set when the last name is gone: the namenode keeps the inode until it is released. */
   #endOrphan: (() => void) | undefined
 
-  constructor(session: Session, status: WireStatus) {
+  constructor(session: Session, cache: KernelCache, status: WireStatus) {
     this.#session = session
+    this.#cache = cache
+    this.#mapStamp = cache.stamp()
     this.inodeId = status.id
     this.mode = status.mode
   }
@@ -50,6 +58,15 @@ export class OpenFile {
 
   get hasWriter(): boolean {
     return this.#writer !== undefined
+  }
+
+  get heldBytes(): number {
+    return this.#writer?.heldBytes ?? 0
+  }
+
+  /** Saves everything and gives the lease back; the next write takes it again. */
+  async spill(): Promise<void> {
+    await this.#closeWriter()
   }
 
   get overlay(): Overlay | undefined {
@@ -67,6 +84,12 @@ export class OpenFile {
     this.#endOrphan = end
   }
 
+  /** It has a name now, so nobody needs to hear that it is open. */
+  named(): void {
+    this.#endOrphan?.()
+    this.#endOrphan = undefined
+  }
+
   addHandle(isWritable: boolean): void {
     this.#handles += 1
     if (isWritable) this.#writableHandles += 1
@@ -79,17 +102,17 @@ export class OpenFile {
     })
   }
 
-  /** Takes over where the content is, fresh from an open. */
-  useMap(map: FileMap): void {
+  /** Takes over where the content is, from an open that began at `stamp`. */
+  useMap(map: FileMap, stamp: Stamp): void {
     this.#map = map
+    this.#mapStamp = stamp
   }
 
   /** Fills `target`; returns how many bytes there were before the end. */
   async read(target: Buffer, position: number): Promise<number> {
     const writer = this.#writer
     if (writer !== undefined) return writer.read(target, position, {})
-    this.#map ??= await FileMap.open(this.#session, inodePath(this.inodeId), position, {})
-    const source = { session: this.#session, map: this.#map }
+    const source = { session: this.#session, map: await this.#currentMap(position) }
     const found = await readInto(source, target, position, {})
     if (found === target.length) return found
     // The end as it was: another client may have written more since.
@@ -97,17 +120,22 @@ export class OpenFile {
     return found + (await readInto(source, target.subarray(found), position + found, {}))
   }
 
+  /** Where the content is, asked anew when others changed it or could have. */
+  async #currentMap(position: number): Promise<FileMap> {
+    if (this.#map !== undefined && this.#cache.isFresh(this.#mapStamp, this.inodeId)) return this.#map
+    const stamp = this.#cache.stamp()
+    const map = await FileMap.open(this.#session, inodePath(this.inodeId), position, {})
+    if (this.#writer === undefined && this.#handles > 0) this.useMap(map, stamp)
+    return map
+  }
+
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    const writer = await this.#writable()
-    await whileLeased(() => writer.write(bytes, position, {}))
-    this.#changed = now()
+    await this.#writing(writer => writer.write(bytes, position, {}))
   }
 
   /** Writes at the end, wherever that is by now. */
   async append(bytes: Uint8Array): Promise<void> {
-    const writer = await this.#writable()
-    await whileLeased(() => writer.append(bytes, {}))
-    this.#changed = now()
+    await this.#writing(writer => writer.append(bytes, {}))
   }
 
   async truncate(size: number, how: 'through-writer' | 'at-once' = 'at-once'): Promise<void> {
@@ -116,16 +144,12 @@ export class OpenFile {
       this.#map = undefined
       return
     }
-    const writer = await this.#writable()
-    await whileLeased(() => writer.truncate(size, {}))
-    this.#changed = now()
+    await this.#writing(writer => writer.truncate(size, {}))
   }
 
   /** Makes a range a hole. */
   async punch(offset: number, length: number): Promise<void> {
-    const writer = await this.#writable()
-    await whileLeased(() => writer.punch(offset, length, {}))
-    this.#changed = now()
+    await this.#writing(writer => writer.punch(offset, length, {}))
   }
 
   get size(): number | undefined {
@@ -143,6 +167,12 @@ export class OpenFile {
     await this.#closing
     await whileLeased(async () => this.#writer?.sync())
     this.#changed = undefined
+  }
+
+  /** Others may have written until now, or may from now on: what was written is saved, the rest forgotten. */
+  async settle(): Promise<void> {
+    await this.#closeWriter()
+    this.#map = undefined
   }
 
   /** A descriptor was closed: the same, and the lease goes back unless others may still write. */
@@ -193,13 +223,19 @@ export class OpenFile {
     }
   }
 
-  /** The writer, opened if there is none, and not about to be closed. */
-  async #writable(): Promise<RandomWriter> {
-    for (;;) {
-      if (this.#closing !== undefined) await this.#closing
-      else if (this.#writer !== undefined) return this.#writer
-      else await this.#turns.run(() => this.#openWriter())
-    }
+  /**
+   * Works with the writer, which is opened if there is none. The work begins in the same turn in which the
+   * writer was seen: it is not being closed then, and a close that comes later saves what it did.
+   */
+  async #writing(work: (writer: RandomWriter) => Promise<unknown>): Promise<void> {
+    await whileLeased(async () => {
+      while (this.#closing !== undefined || this.#writer === undefined) {
+        if (this.#closing !== undefined) await this.#closing
+        else await this.#turns.run(() => this.#openWriter())
+      }
+      await work(this.#writer)
+    })
+    this.#changed = now()
   }
 
   async #openWriter(): Promise<void> {

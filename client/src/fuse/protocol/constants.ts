@@ -54,6 +54,7 @@ export const OPCODE = {
   rename2: 45,
   lseek: 46,
   copyFileRange: 47,
+  tmpfile: 51,
 } as const
 export type OperationName = keyof typeof OPCODE
 

@@ -85,13 +85,9 @@ const BODIES: BodyDecoders = {
   },
   link: reader => ({ oldNodeId: reader.u64(), name: reader.name() }),
   open: opening,
-  create: reader => ({
-    flags: reader.u32(),
-    mode: reader.u32(),
-    umask: reader.u32(),
-    openFlags: reader.u32(),
-    name: reader.name(),
-  }),
+  create: reader => ({ ...newFile(reader), name: reader.name() }),
+  // A slash stands where the name would be.
+  tmpfile: newFile,
   read: reader => {
     const range = readRange(reader)
     reader.skip(4 + 8)
@@ -155,6 +151,10 @@ const NAMES: readonly (RequestName | undefined)[] = Array.from({ length: 64 }, (
 
 function named(reader: MessageReader): { name: string } {
   return { name: reader.name() }
+}
+
+function newFile(reader: MessageReader): RequestBodies['tmpfile'] {
+  return { flags: reader.u32(), mode: reader.u32(), umask: reader.u32(), openFlags: reader.u32() }
 }
 
 function opening(reader: MessageReader): { flags: number; openFlags: number } {

@@ -21,11 +21,16 @@ const CONGESTION_THRESHOLD = 48
 const WANTED: readonly CapabilityName[] = [
   'asyncRead',
   'bigWrites',
+  // A default ACL takes the place of the umask: both go to the namenode, which knows whether there is one.
+  'doNotMask',
   'autoInvalidateData',
   'readdirplus',
   'readdirplusAuto',
   'asyncDirectIo',
   'parallelDirectoryOperations',
+  'posixAcl',
+  'posixLocks',
+  'flockLocks',
   'maxPages',
   'cacheSymlinks',
   'handleKillPrivileges2',

@@ -44,6 +44,13 @@ interface ReadShape extends Handled {
   readonly size: number
 }
 
+interface NewFileShape {
+  readonly flags: number
+  readonly mode: number
+  readonly umask: number
+  readonly openFlags: number
+}
+
 interface RenameShape {
   readonly name: string
   readonly newParent: number
@@ -98,12 +105,9 @@ export interface RequestBodies {
   readonly rename2: RenameShape
   readonly link: Named & { readonly oldNodeId: number }
   readonly open: { readonly flags: number; readonly openFlags: number }
-  readonly create: Named & {
-    readonly flags: number
-    readonly mode: number
-    readonly umask: number
-    readonly openFlags: number
-  }
+  readonly create: Named & NewFileShape
+  /** A file without a name, in the directory of the header. */
+  readonly tmpfile: NewFileShape
   readonly read: ReadShape & { readonly flags: number }
   /** `data` is a view of the message: valid until the handler first waits. */
   readonly write: Handled & { readonly offset: number; readonly writeFlags: number; readonly data: Buffer }

@@ -3,7 +3,7 @@
  * loop's, which costs least, and the thread pool's, which needs nothing but Node's documented functions.
  * Answers are written at once.
  */
-import { closeSync, constants, openSync, writeSync, writevSync } from 'node:fs'
+import { closeSync, constants, openSync, write, writeSync, writevSync } from 'node:fs'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { MESSAGE_EXTRA_BYTES } from '../protocol/constants.ts'
 import { WRITE_BYTES_MAX } from '../protocol/negotiate.ts'
@@ -83,14 +83,25 @@ export class Device {
       else writevSync(this.fd, [...parts])
       return 'taken'
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      // ENOENT: the caller was killed meanwhile. ENODEV, EBADF: the mount is gone.
-      return code === 'ENOENT' || code === 'ENODEV' || code === 'EBADF' ? 'unwanted' : 'refused'
+      return writtenBy(error as NodeJS.ErrnoException)
     }
+  }
+
+  /** Writes from a thread of Node's pool, for messages that may have to wait for a lock in the kernel. */
+  writeInPool(message: Buffer): Promise<Written> {
+    return new Promise(resolve => {
+      write(this.fd, message, error => resolve(error === null ? 'taken' : writtenBy(error)))
+    })
   }
 
   close(): void {
     if (this.#source === undefined) closeSync(this.fd)
     else this.#source.stop()
   }
+}
+
+function writtenBy({ code }: NodeJS.ErrnoException): Written {
+  // ENOENT: the caller was killed meanwhile, or the kernel does not know the name. ENODEV, EBADF: the mount
+  // is gone.
+  return code === 'ENOENT' || code === 'ENODEV' || code === 'EBADF' ? 'unwanted' : 'refused'
 }

@@ -4,7 +4,7 @@
  * involved.
  */
 import { spawn } from 'node:child_process'
-import { readdir, realpath, stat, writeFile } from 'node:fs/promises'
+import { readdir, realpath, statfs, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FsError } from '@hopbine/common/base/errors.ts'
@@ -44,14 +44,29 @@ export async function prepareMountPoint(path: string): Promise<string> {
     await unmount(directory, { lazy: true })
     return prepareMountPoint(directory)
   }
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOTDIR') throw error
-    throw new FsError('NOT_A_DIRECTORY', `${directory} is not a directory: mount on an empty directory`)
-  })
+  const names = await namesIn(directory)
+  // Nothing is mounted there, so it answers: a symbolic link stands for where it leads.
+  const real = await realpath(directory)
+  if (real !== directory) return prepareMountPoint(real)
   if (names.length > 0) {
     throw new FsError('NOT_EMPTY', `${directory} is not empty: mount on an empty directory`)
   }
   return directory
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw missing(directory)
+    if (code !== 'ENOTDIR') throw error
+    throw new FsError('NOT_A_DIRECTORY', `${directory} is not a directory: mount on an empty directory`)
+  }
+}
+
+function missing(directory: string): FsError {
+  return new FsError('NOT_FOUND', `${directory} does not exist: make it with mkdir -p first`)
 }
 
 /** The last name is not looked at: what is mounted there may not answer. */
@@ -62,13 +77,14 @@ async function realDirectory(path: string): Promise<string> {
     return join(await realpath(dirname(absolute)), basename(absolute))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new FsError('NOT_FOUND', `${absolute} does not exist: make it with mkdir -p first`)
+    throw missing(absolute)
   }
 }
 
 /** Whether a mount's daemon is there. */
 export async function stateOf(directory: string): Promise<'works' | 'stale' | 'hangs'> {
-  const asked = stat(directory).then(
+  // Never answered from the kernel's own memory, as attributes are.
+  const asked = statfs(directory).then(
     () => 'works' as const,
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOTCONN' || error.code === 'ECONNABORTED') return 'stale' as const

@@ -26,6 +26,8 @@ export interface FuseService {
   /** Undefined: the operation is not supported and the kernel need not ask again. */
   serve(request: Request): Reply | Promise<Reply> | undefined
   forget(nodes: readonly ForgetOne[]): void
+  /** The kernel gives up on a request. True if it ends by itself now: then its own answer is waited for. */
+  interrupt?(unique: number): boolean
 }
 
 export interface SessionOptions {
@@ -212,6 +214,7 @@ export class FuseSession {
     this.counters.interrupts += 1
     const pending = this.#pending.get(unique)
     if (pending === undefined || pending.interrupt !== undefined) return
+    if (this.#service.interrupt?.(unique) === true) return
     const graceMs = READS.has(pending.name) ? INTERRUPT_READ_MS : INTERRUPT_CHANGE_MS
     pending.interrupt = setTimeout(() => {
       if (!this.#pending.delete(unique)) return

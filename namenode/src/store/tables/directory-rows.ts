@@ -74,7 +74,7 @@ export class DirectoryRows {
         `SELECT e.id, e.parent_id, e.name, e.mode, e.owner_id, e.group_id, e.atime, e.atime_ns,
            d.mtime, d.mtime_ns,
            d.ctime, d.ctime_ns, d.children, d.subdirectories, d.files, d.directories, d.bytes, d.disk_bytes,
-           d.name_quota, d.space_quota, e.kind
+           d.name_quota, d.space_quota, e.kind, e.flags
          FROM directory d JOIN entry e ON e.id = d.id ORDER BY d.id`,
       )
       .raw()
@@ -107,6 +107,7 @@ function directoryRow(raw: (number | string | null)[]): DirectoryRow {
     mode: n[3] as number,
     ownerId: n[4] as number,
     groupId: n[5] as number,
+    flags: n[21] as number,
     atime: n[6] as number,
     atimeNs: n[7] as number,
     mtime: n[8] as number,

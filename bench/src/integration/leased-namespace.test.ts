@@ -1,0 +1,286 @@
+// test-timeout-seconds: 600
+/**
+ * A leased namespace against a real namenode: every answer is the one that the namenode itself would give,
+ * and after a sync the namenode says exactly what was said here, to the nanosecond.
+ */
+import { join } from 'node:path'
+import { connectSession } from '@hopbine/client/fs/find-server.ts'
+import { inodePath } from '@hopbine/client/fs/paths.ts'
+import { LeasedNamespace } from '@hopbine/client/leases/leased-namespace.ts'
+import { isFsError } from '@hopbine/common/base/errors.ts'
+import { makeLogger } from '@hopbine/common/base/log.ts'
+import {
+  access,
+  append,
+  chmod,
+  chown,
+  complete,
+  create,
+  link,
+  list_,
+  mkdir,
+  mknod,
+  open,
+  readlink,
+  remove,
+  rename,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+} from '@hopbine/common/protocol/metadata.ts'
+import { type FileStatus, FLAG, KIND } from '@hopbine/common/protocol/types.ts'
+import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
+import type { Speaker } from '@hopbine/common/rpc/principal-handles.ts'
+import { randomRuns, SeededNumbers } from '@hopbine/common/testing/random-runs.ts'
+import t from 'tap'
+import { bootInProcess } from '../cluster/in-process.ts'
+
+const SPEAKERS: readonly (Speaker | undefined)[] = [
+  undefined,
+  undefined,
+  { user: 'ada', groups: ['ada', 'staff'] },
+  { user: 'bob', groups: ['bob'] },
+]
+const MODES = [0o777, 0o755, 0o700, 0o1777, 0o2775, 0o644, 0o4711, 0o2711, 0o555]
+const NAMES = ['a', 'b', 'c', 'd', 'e', 'ü\u{1f600}', 'x'.repeat(256)]
+const STEPS = 3_000
+
+/** One tree, reached in one way; a handle is the place of an inode in the order in which inodes were made. */
+class World {
+  readonly rpc: RpcCaller
+  readonly ids: number[]
+
+  constructor(rpc: RpcCaller, root: number) {
+    this.rpc = rpc
+    this.ids = [root]
+  }
+
+  path(handle: number, name?: string): string {
+    const path = inodePath(this.ids[handle] as number)
+    return name === undefined ? path : `${path}/${name}`
+  }
+
+  /** Handles of what has a name; directories count thrice. */
+  async live(): Promise<number[]> {
+    const found: number[] = []
+    for (const [handle, id] of this.ids.entries()) {
+      const answer = await outcome(this.rpc.call(stat, { path: inodePath(id), followLast: false }))
+      if (typeof answer === 'string') continue
+      const isDirectory = (answer as { status: FileStatus }).status.kind === KIND.directory
+      found.push(...(isDirectory ? [handle, handle, handle] : [handle]))
+    }
+    return found
+  }
+
+  /** Attributes with the inode as a handle, without times, which two trees do not share. */
+  seen(status: FileStatus): Record<string, unknown> {
+    const { id, name, kind, mode, owner, group, size, nlink, children, flags, target } = status
+    let handle = this.ids.indexOf(id)
+    if (handle < 0) handle = this.ids.push(id) - 1
+    // Where the bytes are is not said: a small file that grows by a hole may hold zeros.
+    return {
+      handle,
+      name,
+      kind,
+      mode,
+      owner,
+      group,
+      size,
+      nlink,
+      children,
+      flags: flags & ~FLAG.inline,
+      target,
+    }
+  }
+}
+
+type Step = (world: World) => Promise<unknown>
+
+/** Draws a step that means the same in both worlds. */
+class Steps {
+  readonly #random: SeededNumbers
+
+  constructor(random: SeededNumbers) {
+    this.#random = random
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    return from[this.#random.next(from.length)] as T
+  }
+
+  /** `live` are the directories that are known to be there: most steps go there. */
+  draw(handles: number, live: readonly number[]): { what: string; step: Step } {
+    const speaker = this.#pick(SPEAKERS)
+    const any = (): number => (this.#random.next(8) === 0 ? this.#random.next(handles) : this.#pick(live))
+    const drawn: Drawn = {
+      options: { speaker },
+      h: any(),
+      g: any(),
+      n: this.#pick(NAMES),
+      m: this.#pick(NAMES),
+      mode: this.#pick(MODES),
+      size: this.#pick([0, 1, 100, 5000]),
+      how: this.#random.next(3),
+      owner: this.#pick([undefined, 'ada', 'bob']),
+      group: this.#pick([undefined, 'staff', 'bob']),
+    }
+    const what = this.#pick(Object.keys(KINDS))
+    const { h, g, n, m, mode, size } = drawn
+    const facts = `${h}/${n} ${g}/${m} ${mode.toString(8)} ${size}`
+    const kind = KINDS[what] as Kind
+    return { what: `${speaker?.user ?? 'root'} ${what} ${facts}`, step: world => kind(world, drawn) }
+  }
+}
+
+interface Drawn {
+  readonly options: { readonly speaker: Speaker | undefined }
+  /** Handles and names of two places. */
+  readonly h: number
+  readonly g: number
+  readonly n: string
+  readonly m: string
+  readonly mode: number
+  readonly size: number
+  readonly how: number
+  readonly owner: string | undefined
+  readonly group: string | undefined
+}
+
+type Kind = (world: World, drawn: Drawn) => Promise<unknown>
+
+const inside = async (w: World, answer: Promise<{ status: FileStatus }>): Promise<unknown> =>
+  w.seen((await answer).status)
+const itself = async (w: World, answer: Promise<{ status: FileStatus }>): Promise<unknown> =>
+  without(await inside(w, answer))
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  mkdir: (w, { h, n, mode, options }) =>
+    inside(w, w.rpc.call(mkdir, { path: w.path(h, n), mode, umask: undefined }, options)),
+  async create(w, { h, n, mode, size, options }) {
+    const path = w.path(h, n)
+    // Through a link the namenode would make the file elsewhere; a kernel never asks that.
+    if (typeof (await outcome(w.rpc.call(stat, { path, followLast: false }))) !== 'string') return 'there'
+    const kept = { ifExists: 0, createParents: false, replication: 0, blockSize: 0, umask: undefined }
+    const inline = Buffer.alloc(size, 7)
+    return inside(w, w.rpc.call(create, { path, mode, ...kept, inline }, options))
+  },
+  symlink: (w, { h, n, m, options }) =>
+    inside(w, w.rpc.call(symlink, { path: w.path(h, n), target: m }, options)),
+  mknod: (w, { h, n, mode, options }) => {
+    const request = { path: w.path(h, n), kind: KIND.charDevice, mode, device: '1:3', umask: undefined }
+    return inside(w, w.rpc.call(mknod, request, options))
+  },
+  link: (w, { h, g, n, options }) =>
+    inside(w, w.rpc.call(link, { from: w.path(h), to: w.path(g, n) }, options)),
+  unlink: (w, { h, n, options }) =>
+    w.rpc.call(remove, { path: w.path(h, n), recursive: false, only: 1, keepOpen: undefined }, options),
+  rmdir: (w, { h, n, options }) =>
+    w.rpc.call(remove, { path: w.path(h, n), recursive: false, only: 2, keepOpen: undefined }, options),
+  rename: (w, { h, n, g, m, how, options }) =>
+    w.rpc.call(rename, { from: w.path(h, n), to: w.path(g, m), mode: how, keepOpen: undefined }, options),
+  chmod: (w, { h, mode, options }) => itself(w, w.rpc.call(chmod, { path: w.path(h), mode }, options)),
+  chown: (w, { h, owner, group, options }) =>
+    itself(w, w.rpc.call(chown, { path: w.path(h), owner, group }, options)),
+  utimes: (w, { h, size, options }) => {
+    const request = { path: w.path(h), atime: { seconds: size, nanos: 5 }, mtime: undefined }
+    return itself(w, w.rpc.call(utimes, request, options))
+  },
+  truncate: (w, { h, size, options }) => itself(w, w.rpc.call(truncate, { path: w.path(h), size }, options)),
+  async write(w, { h, size, options }) {
+    const { status } = await w.rpc.call(append, { path: w.path(h) }, options)
+    const request = { inodeId: status.id, extents: [], size, inline: Buffer.alloc(size, 9) }
+    return itself(w, w.rpc.call(complete, request))
+  },
+  stat: (w, { h, n, options }) =>
+    inside(w, w.rpc.call(stat, { path: w.path(h, n), followLast: false }, options)),
+  access: (w, { h, size, options }) =>
+    itself(w, w.rpc.call(access, { path: w.path(h), wanted: size % 8 }, options)),
+  readlink: (w, { h, options }) => w.rpc.call(readlink, { path: w.path(h) }, options),
+  async open(w, { h, options }) {
+    const answer = await w.rpc.call(open, { path: w.path(h), offset: 0, length: 65_536 }, options)
+    const bytes = Buffer.alloc(answer.status.size)
+    bytes.set(answer.inline ?? [])
+    return bytes.toString('latin1').replace(/(.)\1*/gs, '$1')
+  },
+  async list(w, { h, options }) {
+    const { entries, more } = await w.rpc.call(list_, { path: w.path(h), after: '', max: 3 }, options)
+    return { entries: entries.map(entry => w.seen(entry)), more }
+  },
+}
+
+/** A path that names an inode answers one of its names, and which one is not said. */
+function without(seen: unknown): unknown {
+  const { name, ...rest } = seen as Record<string, unknown>
+  return { ...rest, named: typeof name }
+}
+
+async function outcome(work: Promise<unknown>): Promise<unknown> {
+  try {
+    return await work
+  } catch (error) {
+    if (!isFsError(error)) throw error
+    return error.code
+  }
+}
+
+t.test('a random history is answered as by the namenode, which ends with the same', async t => {
+  const { seed } = randomRuns(1)
+  const cluster = await bootInProcess({ datanodes: 0 })
+  const plain = await connectSession({ home: cluster.home })
+  const rpc = await connectSession({ home: cluster.home })
+  const leased = await LeasedNamespace.open({
+    rpc,
+    journalPath: join(cluster.home, 'run', 'test.journal'),
+    owner: '',
+    logger: makeLogger('test', 'error'),
+  })
+  t.teardown(async () => {
+    await leased.finish()
+    plain.close()
+    rpc.close()
+    await cluster.stop()
+  })
+  const roots: number[] = []
+  for (const path of ['/plain', '/leased']) {
+    const { status } = await plain.call(mkdir, { path, mode: 0o777, umask: undefined })
+    await plain.call(chmod, { path, mode: 0o777 })
+    roots.push(status.id)
+  }
+  const [reference, tested] = [new World(plain, roots[0] as number), new World(leased, roots[1] as number)]
+  const random = new SeededNumbers(seed)
+  const steps = new Steps(random)
+  let live: number[] = []
+  const trace: string[] = []
+  for (let count = 0; count < STEPS; count++) {
+    if (count % 20 === 0) live = await reference.live()
+    const { what, step } = steps.draw(reference.ids.length, live)
+    const expected = await outcome(step(reference))
+    trace.push(`${count} ${what} -> ${JSON.stringify(expected)}`.slice(0, 200))
+    const found = await outcome(step(tested))
+    if (JSON.stringify(found) !== JSON.stringify(expected)) {
+      t.same(found, expected, `step ${count}: ${what}`)
+      if (process.env.DEBUG_STEPS) console.log(trace.slice(-Number(process.env.DEBUG_STEPS)).join('\n'))
+      return
+    }
+    if (random.next(100) === 0) await leased.sync()
+  }
+  const { local, forwarded, operations, batches } = leased.counters
+  t.comment(JSON.stringify({ local, forwarded, operations, batches }))
+  t.ok(local > 500, 'many were answered here')
+  const known: unknown[] = []
+  for (const id of tested.ids)
+    known.push(await outcome(leased.call(stat, { path: inodePath(id), followLast: false })))
+  await leased.sync()
+  for (const [at, id] of tested.ids.entries()) {
+    const told = await outcome(rpc.call(stat, { path: inodePath(id), followLast: false }))
+    t.same(bare(told), bare(known[at]), `inode ${id}`)
+  }
+  t.equal(leased.counters.lost, 0)
+})
+
+function bare(answer: unknown): unknown {
+  if (typeof answer === 'string') return answer
+  const { name, generation, flags, ...rest } = (answer as { status: FileStatus }).status
+  return { ...rest, flags: flags & ~FLAG.inline }
+}

@@ -1,0 +1,138 @@
+/**
+ * What the kernel may use without asking, and for how long yet. A lifetime counts from when the namenode was
+ * asked, since its interest in telling us of changes does; an answer that a change has overtaken gets none.
+ * It remembers the names that the kernel was told lately, so that it need not be told of changes to others.
+ * Pure: it looks at the clock and nothing else.
+ */
+import { INVALID, type Invalidation } from '@hopbine/common/protocol/cache-interest.ts'
+
+/** A moment before a question: whatever is answered to it is at least as new. */
+export interface Stamp {
+  readonly sentMs: number
+  /** Changes that had been told by then. */
+  readonly seen: number
+}
+
+/**
+ * Changes remembered, to tell which answers they overtook; of older questions everything counts as overtaken.
+ */
+const CHANGES_MAX = 1024
+/** Names remembered per lifetime; beyond it every name counts as told. */
+const NAMES_MAX = 65_536
+
+export class KernelCache {
+  readonly cacheMs: number
+  readonly #now: () => number
+  #seen = 0
+  readonly #changes: (Invalidation | undefined)[] = new Array(CHANGES_MAX)
+  #young = new Map<string, number>()
+  #old = new Map<string, number>()
+  #isYoungFull = false
+  #isOldFull = false
+  #turnedMs = 0
+  /** Requests of ours that change names in a directory and are not answered: the kernel holds its lock. */
+  readonly #busy = new Map<number, number>()
+
+  /** `cacheMs`: longest lifetime, in milliseconds; 0: the kernel asks every time. */
+  constructor(cacheMs: number, now: () => number = () => performance.now()) {
+    this.cacheMs = cacheMs
+    this.#now = now
+  }
+
+  /** To be taken before the namenode is asked. */
+  stamp(): Stamp {
+    return { sentMs: this.#now(), seen: this.#seen }
+  }
+
+  /** How long attributes that were asked for at `stamp` may be used, in milliseconds. */
+  attributesMs(stamp: Stamp, inodeId: number): number {
+    return this.#isOvertaken(stamp, change => concernsAttributes(change, inodeId)) ? 0 : this.#leftMs(stamp)
+  }
+
+  /** The same for what a name stands for, or that it stands for nothing; the kernel is going to be told. */
+  entryMs(stamp: Stamp, parentId: number, name: string): number {
+    const leftMs = this.#leftMs(stamp)
+    if (leftMs === 0 || this.#isOvertaken(stamp, change => concernsEntry(change, parentId, name))) return 0
+    this.tell(parentId, name, stamp.sentMs + this.cacheMs)
+    return leftMs
+  }
+
+  /** Whether content asked for at `stamp` is good for later reads. */
+  isFresh(stamp: Stamp, inodeId: number): boolean {
+    return this.#leftMs(stamp) > 0 && !this.#isOvertaken(stamp, change => concernsAttributes(change, inodeId))
+  }
+
+  /** The kernel may use this name until then. */
+  tell(parentId: number, name: string, untilMs = this.#now() + this.cacheMs): void {
+    this.#turn()
+    if (this.#young.size >= NAMES_MAX) this.#isYoungFull = true
+    else this.#young.set(keyOf(parentId, name), untilMs)
+  }
+
+  /** Until when the kernel may use a name; 0 if it does not. */
+  toldUntilMs(parentId: number, name: string): number {
+    this.#turn()
+    const nowMs = this.#now()
+    if (this.#isYoungFull || this.#isOldFull) return nowMs + this.cacheMs
+    const key = keyOf(parentId, name)
+    const untilMs = Math.max(this.#young.get(key) ?? 0, this.#old.get(key) ?? 0)
+    return untilMs > nowMs ? untilMs : 0
+  }
+
+  /** Others changed something. */
+  changed(change: Invalidation): void {
+    this.#changes[this.#seen % CHANGES_MAX] = change
+    this.#seen += 1
+  }
+
+  /** A request that changes names in the directory goes to the namenode; the returned function ends it. */
+  beginNaming(directoryId: number): () => void {
+    this.#busy.set(directoryId, (this.#busy.get(directoryId) ?? 0) + 1)
+    return () => {
+      const left = (this.#busy.get(directoryId) ?? 1) - 1
+      if (left === 0) this.#busy.delete(directoryId)
+      else this.#busy.set(directoryId, left)
+    }
+  }
+
+  isNaming(directoryId: number): boolean {
+    return this.#busy.has(directoryId)
+  }
+
+  #leftMs(stamp: Stamp): number {
+    return Math.max(0, Math.floor(this.cacheMs - (this.#now() - stamp.sentMs)))
+  }
+
+  #isOvertaken(stamp: Stamp, concerns: (change: Invalidation) => boolean): boolean {
+    if (this.#seen - stamp.seen > CHANGES_MAX) return true
+    for (let at = stamp.seen; at < this.#seen; at++) {
+      const change = this.#changes[at % CHANGES_MAX]
+      if (change !== undefined && concerns(change)) return true
+    }
+    return false
+  }
+
+  #turn(): void {
+    const nowMs = this.#now()
+    if (nowMs - this.#turnedMs < this.cacheMs) return
+    // Names told before the turn before are no longer used.
+    const isRecent = nowMs - this.#turnedMs < 2 * this.cacheMs
+    this.#old = isRecent ? this.#young : new Map()
+    this.#isOldFull = isRecent && this.#isYoungFull
+    this.#young = new Map()
+    this.#isYoungFull = false
+    this.#turnedMs = nowMs
+  }
+}
+
+function keyOf(parentId: number, name: string): string {
+  return `${parentId}/${name}`
+}
+
+function concernsAttributes({ inodeId, parentId, what }: Invalidation, id: number): boolean {
+  return inodeId === id || (parentId === id && (what & INVALID.entry) !== 0)
+}
+
+function concernsEntry({ parentId, name, what }: Invalidation, id: number, wanted: string): boolean {
+  return (what & INVALID.entry) !== 0 && parentId === id && name === wanted
+}

@@ -1,0 +1,361 @@
+/**
+ * The namenode as one mount sees it: calls about directories that the mount alone uses are answered here,
+ * and handed in later; all others go to the namenode. What was answered here is in a journal, is committed
+ * within a second, and before that whenever anybody else looks.
+ */
+import { type FsError, isFsError } from '@hopbine/common/base/errors.ts'
+import type { Logger } from '@hopbine/common/base/log.ts'
+import { attachQueue, closeQueue, LEASE_TERM_MS, recall } from '@hopbine/common/protocol/directory-leases.ts'
+import * as metadata from '@hopbine/common/protocol/metadata.ts'
+import type { Method } from '@hopbine/common/protocol/method.ts'
+import type { HelloResponse } from '@hopbine/common/protocol/session.ts'
+import { PUSH } from '@hopbine/common/protocol/session.ts'
+import type { RequestOptions, RpcCaller, RpcClient } from '@hopbine/common/rpc/client.ts'
+import type { Connection } from '@hopbine/common/rpc/connection.ts'
+import type { Speaker } from '@hopbine/common/rpc/principal-handles.ts'
+import type { Reader } from '@hopbine/common/wire/reader.ts'
+import { Detour } from './detour.ts'
+import { footprintOf } from './footprint.ts'
+import { Forwarder } from './forwarder.ts'
+import { LeaseClock } from './lease-clock.ts'
+import { LeaseCounters } from './lease-counters.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import { localChmod, localChown, localUtimes } from './local-attributes.ts'
+import {
+  localAbandon,
+  localAddBlock,
+  localAppend,
+  localComplete,
+  localOpen,
+  localTruncate,
+} from './local-content.ts'
+import { localCreate, localLink, localMkdir, localMknod, localRemove, localSymlink } from './local-names.ts'
+import {
+  localAccess,
+  localGetXattr,
+  localList,
+  localListXattrs,
+  localReadlink,
+  localStat,
+} from './local-reads.ts'
+import { localRename } from './local-rename.ts'
+import { type LocalCaller, type LocalState, ROOT_CALLER_KEY } from './local-state.ts'
+import { lostError } from './operation-queue.ts'
+import { Tenure } from './tenure.ts'
+
+export interface LeasedNamespaceOptions {
+  readonly rpc: RpcClient
+  readonly journalPath: string
+  /** Says in the journal whose it is. */
+  readonly owner: string
+  readonly logger: Logger
+  /** The kernel may hold what is not true any more. */
+  onLost?(): void
+}
+
+/** Between two renewals, in milliseconds. */
+const RENEW_MS = LEASE_TERM_MS / 6
+/** How long after a loss, or a failed try, a new queue is opened, in milliseconds. */
+const REOPEN_MS = 1_000
+/** Inodes remembered whose changes were lost, until somebody was told. */
+const LOST_INODES_MAX = 100_000
+/** Inodes named in the log line about a loss. */
+const NAMED_MAX = 100
+
+type Local = (state: LocalState, request: never, caller: LocalCaller) => unknown
+
+const LOCAL: ReadonlyMap<number, Local> = new Map<number, Local>([
+  [metadata.stat.id, localStat],
+  [metadata.access.id, localAccess],
+  [metadata.list_.id, localList],
+  [metadata.readlink.id, localReadlink],
+  [metadata.getXattr.id, localGetXattr],
+  [metadata.listXattrs.id, localListXattrs],
+  [metadata.mkdir.id, localMkdir],
+  [metadata.create.id, localCreate],
+  [metadata.symlink.id, localSymlink],
+  [metadata.mknod.id, localMknod],
+  [metadata.link.id, localLink],
+  [metadata.remove.id, localRemove],
+  [metadata.rename.id, localRename],
+  [metadata.chmod.id, localChmod],
+  [metadata.chown.id, localChown],
+  [metadata.utimes.id, localUtimes],
+  [metadata.open.id, localOpen],
+  [metadata.append.id, localAppend],
+  [metadata.truncate.id, localTruncate],
+  [metadata.complete.id, localComplete],
+  [metadata.abandon.id, localAbandon],
+  [metadata.addBlock.id, localAddBlock],
+  [metadata.commitExtents.id, localAddBlock],
+  [metadata.punch.id, localAddBlock],
+])
+
+/** One queue with what works on it. */
+interface Term {
+  readonly tenure: Tenure
+  readonly keeper: LeaseKeeper
+  readonly forwarder: Forwarder
+}
+
+/** What a mount asks of its session; a plain one offers it, too. */
+export type MountClient = Pick<
+  RpcClient,
+  'call' | 'as' | 'clientId' | 'welcome' | 'listen' | 'prepareEach' | 'close'
+>
+
+export class LeasedNamespace implements MountClient {
+  readonly counters = new LeaseCounters()
+  readonly #options: LeasedNamespaceOptions
+  readonly #rpc: RpcClient
+  readonly #self: LocalCaller
+  readonly #clock = new LeaseClock()
+  /** Undefined while no queue is open: then every call goes to the namenode. */
+  #term: Term | undefined
+  #renewing: Promise<void> | undefined
+  #renewTimer: NodeJS.Timeout | undefined
+  #reopenTimer: NodeJS.Timeout | undefined
+  #isClosing = false
+  /** Inodes whose changes were lost, until whoever has them open was told. */
+  readonly #lost = new Set<number>()
+
+  private constructor(options: LeasedNamespaceOptions, self: LocalCaller) {
+    this.#options = options
+    this.#rpc = options.rpc
+    this.#self = self
+  }
+
+  /** The connection must be a superuser's. */
+  static async open(options: LeasedNamespaceOptions): Promise<LeasedNamespace> {
+    const { user, groups } = await options.rpc.welcome()
+    const self = { user, groups, superuser: true, key: ROOT_CALLER_KEY }
+    const namespace = new LeasedNamespace(options, self)
+    await namespace.#begin()
+    return namespace
+  }
+
+  get clientId(): string {
+    return this.#rpc.clientId
+  }
+
+  welcome(): Promise<HelloResponse> {
+    return this.#rpc.welcome()
+  }
+
+  listen(push: number, handler: (payload: Reader) => void): void {
+    this.#rpc.listen(push, handler)
+  }
+
+  prepareEach(prepare: (connection: Connection) => Promise<void>): Promise<void> {
+    return this.#rpc.prepareEach(prepare)
+  }
+
+  /** Ends the session's connection, whatever waits. */
+  close(): void {
+    clearInterval(this.#renewTimer)
+    this.#rpc.close()
+  }
+
+  /** The same namespace for someone else. */
+  as(speaker: Speaker): RpcCaller {
+    return { call: (method, request, options) => this.call(method, request, { ...options, speaker }) }
+  }
+
+  call<Req, Res>(method: Method<Req, Res>, request: Req, options: RequestOptions = {}): Promise<Res> {
+    try {
+      const outcome = this.#local(method, request, options)
+      if (!(outcome instanceof Detour)) return Promise.resolve(outcome)
+      return this.#detour(method, request, options, outcome)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** What this mount knows for sure. Throws what the call fails with. */
+  #local<Req, Res>(method: Method<Req, Res>, request: Req, { speaker }: RequestOptions): Res | Detour {
+    if (this.#lost.size > 0) this.#tellLoss(method, request)
+    const term = this.#term
+    const local = LOCAL.get(method.id) as
+      | ((state: LocalState, request: Req, caller: LocalCaller) => Res | Detour)
+      | undefined
+    if (term === undefined || local === undefined) return Detour.forward
+    const { tenure } = term
+    if (!tenure.isAlive) return Detour.wait(this.#renew())
+    const outcome = local(tenure, request, speaker === undefined ? this.#self : this.#callerOf(speaker))
+    if (!(outcome instanceof Detour)) this.counters.local += 1
+    return outcome
+  }
+
+  /** Who speaks as the mount's own user is who the mount is, as for the namenode. */
+  #callerOf({ user, groups }: Speaker): LocalCaller {
+    return { user, groups, superuser: user === this.#self.user, key: `${user} ${groups.join(' ')}` }
+  }
+
+  async #detour<Req, Res>(
+    method: Method<Req, Res>,
+    request: Req,
+    options: RequestOptions,
+    first: Detour,
+  ): Promise<Res> {
+    let detour = first
+    while (detour.kind !== 'forward') {
+      if (options.signal?.aborted) break
+      if (!(await this.#take(detour, options))) break
+      const outcome = this.#local(method, request, options)
+      if (!(outcome instanceof Detour)) return outcome
+      detour = outcome
+    }
+    this.counters.forwarded += 1
+    const term = this.#term
+    if (term === undefined) return this.#rpc.call(method, request, options)
+    return term.forwarder.call(method, request, options)
+  }
+
+  /** Does what a call needs before it is tried again; false: it is the namenode's. */
+  async #take(detour: Detour, options: RequestOptions): Promise<boolean> {
+    const term = this.#term
+    if (detour.kind === 'wait') {
+      await detour.until
+      return true
+    }
+    if (term === undefined) return false
+    if (detour.kind === 'lease') return term.keeper.acquireAll(detour.inodeIds)
+    const id = detour.inodeIds[0] ?? 0
+    if (detour.kind === 'reach') {
+      const { speaker } = options
+      if (speaker !== undefined) await term.forwarder.proveReach(id, speaker, this.#callerOf(speaker).key)
+      return speaker !== undefined
+    }
+    const inode = term.tenure.overlay.inodes.get(id)
+    if (inode !== undefined) await term.keeper.upgrade(inode)
+    return true
+  }
+
+  /**
+   * Resolves when everything answered so far is committed. EIO, once, for a file whose changes were lost.
+   */
+  async sync(inodeId?: number): Promise<void> {
+    this.counters.syncs += 1
+    if (inodeId !== undefined && this.#lost.delete(inodeId)) throw lostError()
+    await this.#term?.tenure.queue.sync()
+  }
+
+  /** Commits everything and gives everything back. What cannot be committed now stays in the journal. */
+  async finish(): Promise<void> {
+    this.#isClosing = true
+    clearInterval(this.#renewTimer)
+    clearTimeout(this.#reopenTimer)
+    const term = this.#term
+    if (term === undefined) return
+    await term.tenure.close()
+    this.#term = undefined
+  }
+
+  /** Counters and sizes, for people and programs that watch. */
+  figures(): Record<string, unknown> {
+    const { tenure } = this.#term ?? {}
+    return {
+      ...this.counters.toJSON(),
+      amended: tenure?.queue.amended ?? 0,
+      cancelled: tenure?.queue.cancelled ?? 0,
+      directories: tenure?.overlay.directories.size ?? 0,
+      entries: tenure?.overlay.entryCount ?? 0,
+      waiting: tenure?.queue.count ?? 0,
+      waitingBytes: tenure?.queue.bytes ?? 0,
+    }
+  }
+
+  async #begin(): Promise<void> {
+    await this.#openTerm()
+    this.#rpc.listen(PUSH.recall, payload => {
+      const { queueId, inodeIds } = recall.decode(payload)
+      const term = this.#term
+      if (term?.tenure.queueId === queueId) term.keeper.recall(inodeIds)
+    })
+    await this.#rpc.prepareEach(connection => this.#attach(request => connection.call(attachQueue, request)))
+    this.#renewTimer = setInterval(() => void this.#renew().catch(() => undefined), RENEW_MS).unref()
+  }
+
+  async #openTerm(): Promise<void> {
+    const { journalPath, owner } = this.#options
+    const tenure = await Tenure.open({
+      rpc: this.#rpc,
+      clientId: this.#rpc.clientId,
+      journalPath,
+      owner,
+      self: this.#self,
+      counters: this.counters,
+      clock: this.#clock,
+    })
+    const keeper = new LeaseKeeper({ tenure, rpc: this.#rpc, counters: this.counters })
+    tenure.onLost = error => this.#lose(tenure, error)
+    this.#term = { tenure, keeper, forwarder: new Forwarder(tenure, keeper, this.#rpc) }
+  }
+
+  /** Each connection is told whose recalls it takes, before anything is asked on it. */
+  async #attach(ask: (request: { queueId: string }) => Promise<unknown>): Promise<void> {
+    const tenure = this.#term?.tenure
+    if (tenure === undefined) return
+    const sentMs = this.#clock.nowMs
+    try {
+      await ask({ queueId: tenure.queueId })
+      tenure.renewed(sentMs)
+    } catch (error) {
+      if (!isFsError(error, 'LEASE_LOST') && !isFsError(error, 'NOT_FOUND')) throw error
+      this.#lose(tenure, error)
+    }
+  }
+
+  /** Rejects when the namenode cannot be asked. */
+  #renew(): Promise<void> {
+    this.#renewing ??= this.#attach(request => this.#rpc.call(attachQueue, request)).finally(() => {
+      this.#renewing = undefined
+    })
+    return this.#renewing
+  }
+
+  /**
+   * Nothing that waits will be committed: everything known here is forgotten, and told where somebody asks.
+   */
+  #lose(tenure: Tenure, reason: FsError): void {
+    if (tenure.isOver) return
+    const open = [...tenure.overlay.inodes.values()]
+      .filter(({ isOpenHere }) => isOpenHere)
+      .map(({ id }) => id)
+    const { lost, kept } = tenure.fail()
+    const inodes = new Set([...lost.flatMap(({ about }) => about), ...open])
+    for (const id of inodes) if (this.#lost.size < LOST_INODES_MAX) this.#lost.add(id)
+    this.counters.lost += 1
+    this.#options.logger.error(
+      { reason: reason.message, operations: lost.length, inodes: [...inodes].slice(0, NAMED_MAX), kept },
+      'leases-lost',
+    )
+    if (this.#term?.tenure === tenure) this.#term = undefined
+    this.#options.onLost?.()
+    this.#rpc.call(closeQueue, { queueId: tenure.queueId }).catch((error: unknown) => {
+      this.#options.logger.warn({ message: (error as Error).message }, 'a lost queue was not closed')
+    })
+    this.#reopenLater()
+  }
+
+  #reopenLater(): void {
+    if (this.#isClosing) return
+    this.#reopenTimer = setTimeout(() => {
+      this.#openTerm()
+        .then(() => this.#renew())
+        .catch(() => this.#reopenLater())
+    }, REOPEN_MS).unref()
+  }
+
+  /** Who wrote and did not hear yet that it is lost hears it now. */
+  #tellLoss<Req>(method: Method<Req, unknown>, request: Req): void {
+    if (!TOLD_METHODS.has(method.id)) return
+    for (const id of footprintOf(request).inodeIds) if (this.#lost.delete(id)) throw lostError()
+  }
+}
+
+const TOLD_METHODS: ReadonlySet<number> = new Set(
+  [metadata.append, metadata.addBlock, metadata.commitExtents, metadata.complete, metadata.punch].map(
+    ({ id }) => id,
+  ),
+)

@@ -1,0 +1,58 @@
+/**
+ * A small file with the sessions that may hold locks, so that a namenode that starts knows for whom to wait.
+ * It is written when a session opens its locks or ends, never for a lock.
+ */
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+const NAME = 'sessions-with-locks'
+
+export class RememberedSessions {
+  readonly #folder: string
+  /** As the file names them. */
+  readonly #ids: Set<string>
+
+  constructor(folder: string) {
+    this.#folder = folder
+    const path = join(folder, NAME)
+    this.#ids = new Set(existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : [])
+  }
+
+  get all(): ReadonlySet<string> {
+    return this.#ids
+  }
+
+  /** Durable when it returns. */
+  add(clientId: string): void {
+    if (this.#ids.has(clientId)) return
+    this.#ids.add(clientId)
+    this.#write(true)
+  }
+
+  /** A name that a crash leaves costs the next start a wait, no more: it need not be durable. */
+  delete(clientId: string): void {
+    if (this.#ids.delete(clientId)) this.#write(false)
+  }
+
+  #write(durable: boolean): void {
+    const path = join(this.#folder, NAME)
+    const file = openSync(`${path}.new`, 'w')
+    try {
+      writeSync(file, [...this.#ids].map(id => `${id}\n`).join(''))
+      if (durable) fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(`${path}.new`, path)
+    if (durable) this.#syncFolder()
+  }
+
+  #syncFolder(): void {
+    const folder = openSync(this.#folder, 'r')
+    try {
+      fsyncSync(folder)
+    } finally {
+      closeSync(folder)
+    }
+  }
+}
