@@ -21,6 +21,8 @@ interface Seen {
   role: string
   term: number
   committed: number
+  /** Commit index when it was last looked at. */
+  decided: number
   /** Last index handed out while leader of `leaderTerm`. */
   leaderTerm: number
   leaderIndex: number
@@ -48,7 +50,7 @@ export class Judge {
   }
 
   noteStart(member: SimulatedMember): void {
-    const seen = { role: 'follower', term: 0, committed: 0, leaderTerm: 0, leaderIndex: 0 }
+    const seen = { role: 'follower', term: 0, committed: 0, decided: 0, leaderTerm: 0, leaderIndex: 0 }
     this.#seen.set(member.id, seen)
   }
 
@@ -79,6 +81,9 @@ export class Judge {
     if (role === 'leader' && (seen.role !== 'leader' || seen.term !== term)) this.#newLeader(member, term)
     seen.role = role
     seen.term = term
+    // At once, by the configuration that decided: the next step may begin a change.
+    if (role === 'leader' && core.committed > seen.decided) this.#isDurable(member, core.committed)
+    seen.decided = core.committed
   }
 
   /** Called when the disk has been given what the core handed out. */
@@ -168,11 +173,10 @@ export class Judge {
       if (entry === undefined) throw new Violation('committed entries', `entry ${index} is nowhere`)
       this.#committed.push({ term: entry.term, content: contentOf(entry), seenInTerm: term })
     }
-    if (member.core?.role === 'leader') this.#isDurable(member, committed)
   }
 
   #isDurable(member: SimulatedMember, index: number): void {
-    const { term } = this.#committed[index] as CommittedEntry
+    const term = member.core?.termAt(index)
     const holds = (id: MemberId): boolean => {
       const durable = this.members.get(id)?.disk.durable
       return durable !== undefined && (durable.base.index > index || durable.termAt(index) === term)

@@ -28,12 +28,6 @@ export interface LogEntry {
   readonly bytes: Buffer
 }
 
-/** Entries of one term that follow each other. */
-export interface TermRun {
-  readonly firstIndex: number
-  readonly term: number
-}
-
 interface Segment {
   readonly name: string
   readonly file: LogFile
@@ -58,7 +52,6 @@ export class SegmentedLog {
   #lastIndex = 0
   #lastTerm = 0
   #vote: StoredVote | undefined
-  #runs: TermRun[] = []
   /** Times that the disk was asked to make something durable. */
   syncs = 0
   /** Bytes of frames written since the log was opened. */
@@ -87,15 +80,6 @@ export class SegmentedLog {
   /** The last vote that was stored; undefined if none ever was. */
   get vote(): StoredVote | undefined {
     return this.#vote
-  }
-
-  /** The terms of the entries from `from` on. */
-  termsFrom(from: number): readonly TermRun[] {
-    const runs = this.#runs.filter(({ firstIndex }, i) => {
-      const next = this.#runs[i + 1]?.firstIndex ?? this.#lastIndex + 1
-      return next > from && firstIndex <= this.#lastIndex
-    })
-    return runs.map(({ firstIndex, term }) => ({ firstIndex: Math.max(firstIndex, from), term }))
   }
 
   get bytes(): number {
@@ -208,8 +192,6 @@ export class SegmentedLog {
   }
 
   #noteEntries(count: number, term: number): void {
-    const firstIndex = this.#lastIndex + 1
-    if (this.#runs.at(-1)?.term !== term) this.#runs.push({ firstIndex, term })
     this.#lastIndex += count
     this.#lastTerm = term
   }
