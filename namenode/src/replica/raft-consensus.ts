@@ -127,12 +127,16 @@ export class RaftConsensus implements Consensus {
     this.#write(ready, this.#batches.take(ready.entries))
   }
 
-  /** Writes frame after frame, with new segments where they are needed; then one sync for all. */
-  #write(ready: Ready, frames: readonly Frame[]): void {
+  /**
+   * Writes frame after frame, with new segments where they are needed; then one sync for all. What does not
+   * fit into a fresh segment is a defect, which the log asserts.
+   */
+  #write(ready: Ready, frames: readonly Frame[], isFresh = false): void {
     try {
       if (!this.#writeVote(ready)) return this.#rollAnd(ready, frames)
       for (const [position, { bytes, entries, term }] of frames.entries()) {
-        if (!this.#log.fits(bytes.length - FRAME_HEADER_BYTES)) {
+        const isFirst = isFresh && position === 0
+        if (!isFirst && !this.#log.fits(bytes.length - FRAME_HEADER_BYTES)) {
           return this.#rollAnd(ready, frames.slice(position))
         }
         this.#log.append(bytes, entries, term)
@@ -145,7 +149,7 @@ export class RaftConsensus implements Consensus {
 
   #rollAnd(ready: Ready, frames: readonly Frame[]): void {
     this.#log.roll().then(
-      () => this.#write(ready, frames),
+      () => this.#write(ready, frames, true),
       (error: Error) => {
         const known = isFsError(error) ? error : fromNodeError(error, 'grow the log')
         if (isFsError(known)) this.#sync(ready, known)
