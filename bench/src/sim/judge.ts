@@ -125,7 +125,8 @@ export class Judge {
       this.#entries.set(key, { content, prevTerm })
       return
     }
-    const isSameBefore = prevTerm === undefined || prevTerm === (known.prevTerm ??= prevTerm)
+    known.prevTerm ??= prevTerm
+    const isSameBefore = prevTerm === undefined || prevTerm === known.prevTerm
     if (known.content !== content || !isSameBefore) {
       throw new Violation('log matching', `two logs with entry ${index} of term ${term} differ`)
     }

@@ -1,4 +1,6 @@
-/** The client calls that a member works on: writes that wait to be applied, reads that wait for their index. */
+/**
+ * The client calls that a member works on: writes that wait to be applied, reads that wait for their index.
+ */
 import type { ConfirmedRead } from '@hopbine/namenode/raft/member-state.ts'
 import type { Entry } from '@hopbine/namenode/raft/messages.ts'
 import { encodeContent } from './content.ts'

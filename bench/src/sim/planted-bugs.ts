@@ -127,9 +127,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'snapshot-off-by-one',
     sentence: 'a snapshot says it stands for one entry more than it holds',
     file: `${SIM}/simulated-member.ts`,
-    text: 'network.send({ message: { ...message, snapshot: facts }, state: this.state })',
+    text: 'const facts = this.#core?.describe(this.state.appliedIndex)',
     instead:
-      'network.send({ message: { ...message, snapshot: { ...facts, index: facts.index + 1 } }, state: this.state })',
+      'const sound = this.#core?.describe(this.state.appliedIndex)\n' +
+      '    const facts = sound && { ...sound, index: sound.index + 1 }',
   },
   {
     name: 'reads-unconfirmed',

@@ -6,7 +6,9 @@ import { simulate } from './simulation.ts'
 
 /** Seeds of the bounded run; the soak runs more. */
 const SEEDS = 300
-/** Planted bugs that need more seeds than a test of every change may take; `bench sim --planted` finds them. */
+/**
+ * Planted bugs that need more seeds than a test of every change may take; `bench sim --planted` finds them.
+ */
 const RARE: ReadonlySet<string> = new Set([])
 const PLANTED_SEEDS = 400
 

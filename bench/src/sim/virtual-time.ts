@@ -1,4 +1,6 @@
-/** The simulated clock and everything that is due: events in the order of their time, then of their making. */
+/**
+ * The simulated clock and everything that is due: events in the order of their time, then of their making.
+ */
 import { assert } from '@hopbine/common/base/assert.ts'
 
 interface Due {

@@ -315,7 +315,9 @@ export class RaftCore {
     }
   }
 
-  /** A leader of an earlier term learns of this one by the answer, and its followers are free (thesis 9.6). */
+  /**
+   * A leader of an earlier term learns of this one by the answer, and its followers are free (thesis 9.6).
+   */
   #answerStale(message: Message): void {
     if (!isFromLeader(message)) return
     const { from: to } = message

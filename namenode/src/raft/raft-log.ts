@@ -41,7 +41,9 @@ export class RaftLog {
   /** Every entry up to here was handed out to be stored. */
   #handedOut: number
   #committed: number
-  /** Counts how often entries that were handed out were taken back, so that a late report is known as such. */
+  /**
+   * Counts how often entries that were handed out were taken back, so that a late report is known as such.
+   */
   #rewrites = 0
 
   constructor(stored: StoredLog, reader: EntryReader, committed: number) {
@@ -125,7 +127,9 @@ export class RaftLog {
     this.#handedOut = Math.min(this.#handedOut, index - 1)
   }
 
-  /** Entries to store that were not handed out before; the first may lie below stored ones, which end there. */
+  /**
+   * Entries to store that were not handed out before; the first may lie below stored ones, which end there.
+   */
   takeUnhanded(): readonly Entry[] {
     if (!this.hasUnhanded) return []
     const from = this.#handedOut - this.#saved

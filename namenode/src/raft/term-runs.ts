@@ -83,7 +83,9 @@ export class TermRuns {
     return Math.min(last, index)
   }
 
-  /** Place of the run that holds `index`, -1 for the base. Walks from the end, where almost all questions aim. */
+  /**
+   * Place of the run that holds `index`, -1 for the base. Walks from the end, where almost all questions aim.
+   */
   #positionOf(index: number): number {
     if (index === this.#baseIndex) return -1
     let position = this.#runs.length - 1

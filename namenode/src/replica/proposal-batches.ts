@@ -34,7 +34,9 @@ export class ProposalBatches {
   #start = 0
   pendingBytes = 0
 
-  /** Encodes a proposal for `index`; `end` or `cancel` follows. What `encode` throws leaves nothing behind. */
+  /**
+   * Encodes a proposal for `index`; `end` or `cancel` follows. What `encode` throws leaves nothing behind.
+   */
   begin(index: number, encode: (writer: Writer) => void): Buffer {
     const { writer } = this.#batchFor(index)
     this.#start = writer.position
