@@ -85,8 +85,9 @@ function drawSettings(chance: Chance): Settings {
     ...DEFAULT_SETTINGS,
     electionTicks: 10,
     heartbeatTicks: 2,
-    inFlightMessagesMax: 1 + chance.below(8),
-    messageBytesMax: 8 * (1 + chance.below(16)),
+    // One entry a message and one message at a time leave the most states half way.
+    inFlightMessagesMax: chance.happens(0.4) ? 1 : 2 + chance.below(7),
+    messageBytesMax: chance.happens(0.4) ? 8 : 8 * (2 + chance.below(15)),
     uncommittedBytesMax: 8 * (8 + chance.below(64)),
     // Nine whole ticks of the fastest clock are 437 ms, 405 ms on the slowest are 418 ms.
     leaseMs: chance.happens(0.4) ? 0.9 * 9 * TICK_MS : 0,
