@@ -18,6 +18,7 @@ const RARE: ReadonlySet<string> = new Set([
   'lease-disturbed',
   'lease-kept-in-handover',
   'lease-forgotten-at-restart',
+  'snapshot-keeps-configuration',
 ])
 const PLANTED_SEEDS = 300
 
