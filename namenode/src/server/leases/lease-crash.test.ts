@@ -15,7 +15,7 @@ const KILLS = 4
 const NEW_FILE = { mode: 0o644, ifExists: 0, createParents: false, replication: 1, blockSize: 0 }
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-/** Makes files in its directory for as long as the test goes, under a lease when it has one. Answers how many. */
+/** Makes files in its directory while the test goes on, under a lease when it has one. Answers how many. */
 async function fill(holder: LeaseHolder, directory: number, isOver: () => boolean): Promise<number> {
   for (let made = 0; ; made++) {
     if (isOver()) return made
