@@ -30,11 +30,12 @@ import {
   utimes,
 } from '@hopbine/common/protocol/metadata.ts'
 import { type FileStatus, FLAG, KIND } from '@hopbine/common/protocol/types.ts'
-import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
+import type { RpcCaller, RpcClient } from '@hopbine/common/rpc/client.ts'
 import type { Speaker } from '@hopbine/common/rpc/principal-handles.ts'
 import { randomRuns, SeededNumbers } from '@hopbine/common/testing/random-runs.ts'
-import t from 'tap'
-import { bootInProcess } from '../cluster/in-process.ts'
+import { DIRECTORY_LEASE_TIMES } from '@hopbine/namenode/server/leases/lease-times.ts'
+import t, { type Test } from 'tap'
+import { bootInProcess, type Cluster } from '../cluster/in-process.ts'
 
 const SPEAKERS: readonly (Speaker | undefined)[] = [
   undefined,
@@ -44,11 +45,12 @@ const SPEAKERS: readonly (Speaker | undefined)[] = [
 ]
 const MODES = [0o777, 0o755, 0o700, 0o1777, 0o2775, 0o644, 0o4711, 0o2711, 0o555]
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'ü\u{1f600}', 'x'.repeat(256)]
-const STEPS = 3_000
+/** Steps of one session; of several they are shared. */
+const STEPS = 2_000
 
 /** One tree, reached in one way; a handle is the place of an inode in the order in which inodes were made. */
 class World {
-  readonly rpc: RpcCaller
+  rpc: RpcCaller
   readonly ids: number[]
 
   constructor(rpc: RpcCaller, root: number) {
@@ -71,6 +73,15 @@ class World {
       found.push(...(isDirectory ? [handle, handle, handle] : [handle]))
     }
     return found
+  }
+
+  /** Looks into everything below a directory. */
+  async walk(handle: number): Promise<void> {
+    const { entries } = await this.rpc.call(list_, { path: this.path(handle), after: '', max: 0 })
+    for (const { id, kind } of entries) {
+      const child = this.ids.indexOf(id)
+      if (kind === KIND.directory && child >= 0) await this.walk(child)
+    }
   }
 
   /** Attributes with the inode as a handle, without times, which two trees do not share. */
@@ -224,50 +235,99 @@ async function outcome(work: Promise<unknown>): Promise<unknown> {
   }
 }
 
-t.test('a random history is answered as by the namenode, which ends with the same', async t => {
-  const { seed } = randomRuns(1)
-  const cluster = await bootInProcess({ datanodes: 0 })
-  const plain = await connectSession({ home: cluster.home })
-  const rpc = await connectSession({ home: cluster.home })
-  const leased = await LeasedNamespace.open({
-    rpc,
-    journalPath: join(cluster.home, 'run', 'test.journal'),
-    owner: '',
-    logger: makeLogger('test', 'error'),
-  })
-  t.teardown(async () => {
-    await leased.finish()
-    plain.close()
-    rpc.close()
-    await cluster.stop()
-  })
-  const roots: number[] = []
-  for (const path of ['/plain', '/leased']) {
-    const { status } = await plain.call(mkdir, { path, mode: 0o777, umask: undefined })
-    await plain.call(chmod, { path, mode: 0o777 })
-    roots.push(status.id)
+/** Sessions with leases on one namenode, and a tree that they share beside one without. */
+class Field {
+  readonly cluster: Cluster
+  readonly plain: RpcClient
+  readonly sessions: readonly { readonly rpc: RpcClient; readonly leased: LeasedNamespace }[]
+  readonly reference: World
+  readonly tested: World
+
+  private constructor(parts: Pick<Field, 'cluster' | 'plain' | 'sessions'>, roots: readonly number[]) {
+    this.cluster = parts.cluster
+    this.plain = parts.plain
+    this.sessions = parts.sessions
+    this.reference = new World(parts.plain, roots[0] as number)
+    this.tested = new World(parts.plain, roots[1] as number)
   }
-  const [reference, tested] = [new World(plain, roots[0] as number), new World(leased, roots[1] as number)]
-  const random = new SeededNumbers(seed)
+
+  static async open(count: number): Promise<Field> {
+    const backOff = { backOffMs: 1, backOffMaxMs: 20 }
+    const directoryLeaseTimes = { ...DIRECTORY_LEASE_TIMES, ...backOff }
+    const cluster = await bootInProcess({ datanodes: 0, namenode: { directoryLeaseTimes } })
+    const plain = await connectSession({ home: cluster.home })
+    const roots: number[] = []
+    for (const path of ['/plain', '/leased']) {
+      const { status } = await plain.call(mkdir, { path, mode: 0o777, umask: undefined })
+      await plain.call(chmod, { path, mode: 0o777 })
+      roots.push(status.id)
+    }
+    const sessions = []
+    for (let at = 0; at < count; at++) {
+      const rpc = await connectSession({ home: cluster.home })
+      const journalPath = join(cluster.home, 'run', `test${at}.journal`)
+      const logger = makeLogger('test', 'error')
+      sessions.push({ rpc, leased: await LeasedNamespace.open({ rpc, journalPath, owner: '', logger }) })
+    }
+    return new Field({ cluster, plain, sessions }, roots)
+  }
+
+  async close(): Promise<void> {
+    for (const { leased } of this.sessions) {
+      await leased.finish()
+      leased.close()
+    }
+    this.plain.close()
+    await this.cluster.stop()
+  }
+
+  sum(key: 'local' | 'forwarded' | 'operations' | 'batches' | 'recalls' | 'acquired' | 'lost'): number {
+    return this.sessions.reduce((total, { leased }) => total + leased.counters[key], 0)
+  }
+}
+
+/** True if every answer was the namenode's own. `burst`: steps that one session takes in a row. */
+async function sameHistory(t: Test, field: Field, burst: number): Promise<boolean> {
+  const { reference, tested, sessions } = field
+  const random = new SeededNumbers(randomRuns(1).seed)
   const steps = new Steps(random)
-  let live: number[] = []
   const trace: string[] = []
-  for (let count = 0; count < STEPS; count++) {
+  let live: number[] = []
+  let actor = 0
+  for (let count = 0; count < STEPS / sessions.length; count++) {
     if (count % 20 === 0) live = await reference.live()
+    const before = actor
+    if (random.next(burst) === 0) actor = random.next(sessions.length)
+    tested.rpc = (sessions[actor] as Field['sessions'][number]).leased
+    // As a kernel does, it comes to what others made by names.
+    if (actor !== before) await tested.walk(0)
     const { what, step } = steps.draw(reference.ids.length, live)
     const expected = await outcome(step(reference))
-    trace.push(`${count} ${what} -> ${JSON.stringify(expected)}`.slice(0, 200))
+    trace.push(`${count} ${actor} ${what} -> ${JSON.stringify(expected)}`.slice(0, 200))
     const found = await outcome(step(tested))
     if (JSON.stringify(found) !== JSON.stringify(expected)) {
-      t.same(found, expected, `step ${count}: ${what}`)
-      if (process.env.DEBUG_STEPS) console.log(trace.slice(-Number(process.env.DEBUG_STEPS)).join('\n'))
-      return
+      t.same(found, expected, `step ${count} of session ${actor}: ${what}`)
+      const last = Number(process.env.HOPBINE_TEST_TRACE ?? 0)
+      if (last > 0) t.comment(trace.slice(-last).join('\n'))
+      return false
     }
-    if (random.next(100) === 0) await leased.sync()
+    if (random.next(100) === 0) await (sessions[actor] as Field['sessions'][number]).leased.sync()
   }
-  const { local, forwarded, operations, batches } = leased.counters
-  t.comment(JSON.stringify({ local, forwarded, operations, batches }))
-  t.ok(local > 500, 'many were answered here')
+  const counts = ['local', 'forwarded', 'operations', 'batches', 'recalls', 'acquired'] as const
+  t.comment(counts.map(key => `${key} ${field.sum(key)}`).join(', '))
+  t.ok(field.sum('local') > 50, 'many were answered here')
+  t.equal(field.sum('lost'), 0)
+  return true
+}
+
+t.setTimeout(600_000)
+
+t.test('a random history is answered as by the namenode, which ends with the same', async t => {
+  const field = await Field.open(1)
+  t.teardown(() => field.close())
+  if (!(await sameHistory(t, field, 1))) return
+  const { tested, sessions } = field
+  const { rpc, leased } = sessions[0] as Field['sessions'][number]
   const known: unknown[] = []
   for (const id of tested.ids)
     known.push(await outcome(leased.call(stat, { path: inodePath(id), followLast: false })))
@@ -276,7 +336,18 @@ t.test('a random history is answered as by the namenode, which ends with the sam
     const told = await outcome(rpc.call(stat, { path: inodePath(id), followLast: false }))
     t.same(bare(told), bare(known[at]), `inode ${id}`)
   }
-  t.equal(leased.counters.lost, 0)
+})
+
+t.test('two sessions that recall from one another see one history', async t => {
+  for (const burst of [3, 12]) {
+    const field = await Field.open(2)
+    try {
+      if (!(await sameHistory(t, field, burst))) return
+      t.ok(field.sum('recalls') > 20, `${field.sum('recalls')} recalls`)
+    } finally {
+      await field.close()
+    }
+  }
 })
 
 function bare(answer: unknown): unknown {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
 import { COMMON_OPTIONS } from '../common-options.ts'
+import { mountHindrance } from '../integration/mounted.ts'
 import { runWorkload } from '../main.ts'
 import { parseOptions } from '../options.ts'
 import type { Report } from '../report/report.ts'
@@ -82,6 +83,14 @@ t.test('a tree that was kept is found by the next run on the same home', async t
 t.test('workloads that stop servers start their own', async t => {
   check(t, await run('restart', ['--sizes', '32,320', '--writes', '100']))
   check(t, await run('memory', ['--files', '320', '--seconds', '1', '--settle', '100']))
+})
+
+t.test('locks are timed where something can be mounted', { skip: mountHindrance() ?? false }, async t => {
+  const report = await run('locks', ['--pairs', '200'])
+  check(t, report)
+  for (const name of ['delegatedMicrosPerPair', 'namenodeMicrosPerPair', 'localMicrosPerPair']) {
+    t.ok((report.metrics[name] ?? 0) > 0, name)
+  }
 })
 
 t.test('nothing acknowledged is lost when servers are killed', async t => {

@@ -21,7 +21,6 @@ import {
   type LocalCaller,
   type LocalState,
   named,
-  notFound,
   placeOf,
   requireRight,
 } from './local-state.ts'
@@ -46,7 +45,7 @@ export function localStat(
   const place = placeOf(state, path, caller, 'look')
   if (place instanceof Detour) return place
   const { inode, name } = place
-  if (inode === undefined) throw notFound(path)
+  if (inode === undefined) throw NOTHING_THERE
   if (!inode.isCovered || (followLast && inode.status.kind === KIND.symlink)) return Detour.forward
   return hindranceOf(state, inode, 'look') ?? { status: named(inode.status, name) }
 }
@@ -115,7 +114,7 @@ export function localGetXattr(
   // `user.` asks for rights and kinds first, and other names are refused for what they are.
   const isSure = name.startsWith('security.') || (caller.superuser && name.startsWith('trusted.'))
   if (!inode.isPlain || !isSure || name.includes('\0') || name.length > NAME_SURE_MAX) return Detour.forward
-  throw new FsError('NO_ATTRIBUTE', `there is no attribute ${name}`, { name })
+  throw NO_ATTRIBUTE
 }
 
 export function localListXattrs(
@@ -128,7 +127,11 @@ export function localListXattrs(
   return inode.isPlain ? { names: [], flags: inode.status.flags } : Detour.forward
 }
 
+/** Names beyond it may be too long to be any. */
 const NAME_SURE_MAX = 64
+// Most answers to a kernel that makes files are these two; an error with a stack costs more than the rest.
+const NOTHING_THERE = new FsError('NOT_FOUND', 'no such file or directory')
+const NO_ATTRIBUTE = new FsError('NO_ATTRIBUTE', 'there is no such attribute')
 
 /** Index of the first name behind `after`. */
 function behind(names: readonly string[], after: string): number {

@@ -39,8 +39,9 @@ export function localRename(
     if (detour !== undefined) return detour
   }
   const moved: Place = { ...source, inode: source.inode }
-  requireMovable(moved, target.directory, caller)
-  if (mode === RENAME.exchange) return exchange(state, request, moved, target, caller)
+  const isClear = requireMovable(moved, target.directory, caller)
+  if (mode === RENAME.exchange)
+    return isClear ? exchange(state, request, moved, target, caller) : Detour.forward
   const existing = target.inode
   if (existing === undefined) {
     requireRight(target.directory.status, caller, WRITE | EXECUTE)
@@ -50,7 +51,7 @@ export function localRename(
     requireReplaceable(moved.inode, existing, target.directory, caller)
   }
   // What changes a quota's count is the namenode's to decide.
-  if (moved.directory.quotaRoot !== target.directory.quotaRoot) return Detour.forward
+  if (!isClear || moved.directory.quotaRoot !== target.directory.quotaRoot) return Detour.forward
   return move(state, request, moved, target, keepOpen, caller)
 }
 
@@ -70,14 +71,26 @@ function bothPlaces(
   return target instanceof Detour ? target : [source, target]
 }
 
-function requireMovable({ directory, inode }: Place, to: LocalDirectory, caller: LocalCaller): void {
+/** False when it is not known here whether a directory would come below itself. */
+function requireMovable({ directory, inode }: Place, to: LocalDirectory, caller: LocalCaller): boolean {
   requireRemovable(directory, caller, inode.status.owner)
-  if (!inode.isDirectory) return
-  for (let at: LocalDirectory | undefined = to; at !== undefined; at = at.parent) {
+  if (!inode.isDirectory) return true
+  const above = new Set(chainOf(directory))
+  let isClear = false
+  for (const at of chainOf(to)) {
     if (at.inode === inode) throw new FsError('INVALID_ARGUMENT', 'a directory cannot move below itself')
+    isClear ||= above.has(at)
   }
   // A directory that gets another parent changes its `..`.
   if (directory !== to) requireRight(inode.status, caller, WRITE)
+  return isClear
+}
+
+/** A directory and those above it, as far as they are leased. */
+function chainOf(directory: LocalDirectory): LocalDirectory[] {
+  const chain: LocalDirectory[] = []
+  for (let at: LocalDirectory | undefined = directory; at !== undefined; at = at.parent) chain.push(at)
+  return chain
 }
 
 /** Directory onto empty directory, other onto other. */
@@ -128,7 +141,7 @@ function exchange(
   if (target.inode === undefined) throw notFound(request.to)
   const other: Place = { ...target, inode: target.inode }
   if (other.inode === source.inode) return {}
-  requireMovable(other, source.directory, caller)
+  if (!requireMovable(other, source.directory, caller)) return Detour.forward
   if (source.directory.quotaRoot !== target.directory.quotaRoot) return Detour.forward
   const time = state.time()
   queueRename(state, request, source, target, caller, time)

@@ -119,6 +119,16 @@ export class SessionLocks {
     this.#table.unlock(place, owner, range)
   }
 
+  /** Whether something was locked through the handle of which it is not certain that it still is. */
+  isDoubtful(handle: number): boolean {
+    return this.#handles.has(handle) && !this.#caller.isTrusted
+  }
+
+  /** Resolves when the namenode has said what is still held. */
+  async confirm(): Promise<void> {
+    await this.#caller.call(rpc.renewLocks, {})
+  }
+
   /** The lock that stands in the way. */
   test(place: LockPlace, wanted: HeldLock): HeldLock | undefined | Promise<HeldLock | undefined> {
     const state = this.#inodeOf(place.inodeId)

@@ -218,7 +218,7 @@ class QueuedContext implements PrepareContext {
   }
 }
 
-/** Each command by the codec of its operation. */
+/** Each command by the codec of its operation, behind its length as records are. */
 export const queuedCommand: Codec<QueuedCommand> = {
   shape: '{method:u16,principal:u16,seconds:int,nanos:u32,inodeId:int,body:by method, failure for method 0}',
   missing: {
@@ -232,6 +232,8 @@ export const queuedCommand: Codec<QueuedCommand> = {
   },
   encode(writer: Writer, command: QueuedCommand): void {
     const { operation, body, refusal, principal, seconds, nanos, inodeId } = command
+    const start = writer.position
+    writer.u32(0)
     writer.u16(operation?.method.id ?? 0)
     writer.u16(principal)
     writer.f64(seconds)
@@ -239,8 +241,10 @@ export const queuedCommand: Codec<QueuedCommand> = {
     writer.f64(inodeId)
     if (operation !== undefined) operation.command.encode(writer, body)
     else failure.encode(writer, refusal ?? failure.missing)
+    writer.patchU32(start, writer.position - start - 4)
   },
   decode(reader: Reader): QueuedCommand {
+    const outer = reader.enter(reader.u32())
     const method = reader.u16()
     const facts = {
       principal: reader.u16(),
@@ -248,10 +252,10 @@ export const queuedCommand: Codec<QueuedCommand> = {
       nanos: reader.u32(),
       inodeId: reader.int(),
     }
-    if (method === 0) {
-      return { operation: undefined, body: undefined, refusal: failure.decode(reader), ...facts }
-    }
-    const { operation } = rowOf(method)
-    return { operation, body: operation.command.decode(reader), refusal: undefined, ...facts }
+    const operation = method === 0 ? undefined : rowOf(method).operation
+    const body = operation?.command.decode(reader)
+    const refusal = operation === undefined ? failure.decode(reader) : undefined
+    reader.leave(outer)
+    return { operation, body, refusal, ...facts }
   },
 }

@@ -1,64 +1,18 @@
 // test-timeout-seconds: 120
 /** A namenode in a process of its own that is killed at work, again and again, and one whose disk fills. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { type ChildProcess, spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
 import { fsck, status } from '@hopbine/common/protocol/cluster.ts'
 import * as rpc from '@hopbine/common/protocol/metadata.ts'
 import { RpcClient } from '@hopbine/common/rpc/client.ts'
 import { Connection } from '@hopbine/common/rpc/connection.ts'
 import { randomRuns, SeededNumbers } from '@hopbine/common/testing/random-runs.ts'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { NamenodeConfig } from './namenode.ts'
-import { TOKEN } from './testing/served-namenode.ts'
+import { homeOf, kill, startChild } from './testing/killed-namenode.ts'
 
-const CHILD = fileURLToPath(new URL('./testing/child-namenode.ts', import.meta.url))
 const MKDIR_MODE = 0o755
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
-
-function homeOf(t: Test): { folder: string; config: NamenodeConfig } {
-  const folder = mkdtempSync(join(tmpdir(), 'hopbine-crash-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  writeFileSync(join(folder, 'token'), TOKEN)
-  const config = {
-    dataDir: join(folder, 'data'),
-    socketPath: join(folder, 's'),
-    host: '127.0.0.1',
-    port: 0,
-    tokenFile: join(folder, 'token'),
-    logLevel: 'silent',
-    cacheKiB: 4096,
-    reserveBytes: 1024 * 1024,
-  }
-  return { folder, config }
-}
-
-/** Runs the namenode; `before` is what starts it, for example in a world with a small disk. */
-async function startChild(config: NamenodeConfig, before: readonly string[] = []): Promise<ChildProcess> {
-  const argv = [
-    ...before,
-    process.execPath,
-    '--disable-warning=ExperimentalWarning',
-    CHILD,
-    JSON.stringify(config),
-  ]
-  const child = spawn(argv[0] as string, argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
-  const isUp = await Promise.race([
-    once(child.stdout as NodeJS.ReadableStream, 'data').then(() => true),
-    once(child, 'exit').then(() => false),
-  ])
-  if (!isUp) throw new Error('the namenode did not come up')
-  return child
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  child.kill('SIGKILL')
-  await once(child, 'exit')
-}
 
 /** Makes, renames and removes directories of its own one after the other; no call may ever fail. */
 async function work(client: RpcClient, lane: number, isOver: () => boolean): Promise<Set<string>> {

@@ -199,7 +199,10 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
   const times = config.directoryLeaseTimes ?? DIRECTORY_LEASE_TIMES
   const leases = new LeaseGate({ host, logger, replica, housekeeping, interests, times })
   addLeaseMetrics(metrics, leases)
-  const locks = new Locks(host, new RememberedSessions(folder), replica.term)
+  const remembered = new RememberedSessions(folder, ({ message }) =>
+    logger.warn({ message }, 'sessions-with-locks-not-written'),
+  )
+  const locks = new Locks(host, remembered, replica.term)
   metrics.gauge('locks_held', 'Pieces of file locks held, besides delegated ones.', () => locks.figures.held)
   metrics.gauge('lock_waiters', 'Requests that wait for a file lock.', () => locks.figures.waiting)
   metrics.gauge('lock_delegations', 'Inodes whose locks a session decides.', () => locks.figures.delegations)

@@ -1,5 +1,6 @@
 /** The table of operations that a mount serves. An operation without a line is answered ENOSYS, once. */
 import type { ForgetOne, Request, RequestName, RequestOf } from '../protocol/request.ts'
+import { PosixError } from '../session/errno.ts'
 import type { FuseService, Reply } from '../session/session.ts'
 import * as attributes from './attribute-operations.ts'
 import * as directories from './directory-operations.ts'
@@ -88,8 +89,30 @@ export class MountService implements FuseService {
 
   serve(request: Request): Reply | Promise<Reply> | undefined {
     if (WITH_KEPT_LOCKS.has(request.name)) {
-      this.#context.parts.locks.requireKept((request.body as { readonly handle: number }).handle)
+      const { locks } = this.#context.parts
+      const { handle } = request.body as { readonly handle: number }
+      locks.requireKept(handle)
+      if (locks.session.isDoubtful(handle)) return this.#serveWhenSure(request, handle)
     }
+    return this.#serveNow(request)
+  }
+
+  /** A mount that was not heard of for long may have lost the lock under which this is asked. */
+  async #serveWhenSure(request: Request, handle: number): Promise<Reply> {
+    const { locks } = this.#context.parts
+    // The message's memory is used again as soon as this function waits.
+    const kept: Request =
+      request.name === 'write'
+        ? { ...request, body: { ...request.body, data: Buffer.from(request.body.data) } }
+        : request
+    await locks.session.confirm()
+    locks.requireKept(handle)
+    const reply = this.#serveNow(kept)
+    if (reply === undefined) throw new PosixError('ENOSYS')
+    return reply
+  }
+
+  #serveNow(request: Request): Reply | Promise<Reply> | undefined {
     const operation = OPERATIONS[request.name] as Operation<RequestName> | undefined
     const reply = operation?.(this.#context, request)
     if (NAMING.has(request.name) && reply instanceof Promise) this.#noteNaming(request, reply)

@@ -54,7 +54,7 @@ export class Recalls {
   readonly #waiting = new Map<ServerConnection, Set<Waiting>>()
   #waitingCount = 0
   readonly #revoking = new Set<string>()
-  /** Told at the end of the turn, many in one push. */
+  /** Told soon, many in one push. */
   #toTell = new Map<string, number[]>()
   #woken: Waiting[] = []
   /** Recalls begun since the start. */
@@ -198,8 +198,12 @@ export class Recalls {
     if (others?.size === 0) this.#ofQueue.delete(queueId)
   }
 
-  #tell(inodeId: number, queueId: string): void {
-    if (this.#toTell.size === 0) queueMicrotask(() => this.#push())
+  #tell(inodeId: number, queueId: string, isAgain = false): void {
+    if (this.#toTell.size === 0) {
+      // Timers of many recalls end one after the other.
+      if (isAgain) this.#options.host.timers.after(1, () => this.#push())
+      else queueMicrotask(() => this.#push())
+    }
     const others = this.#toTell.get(queueId)
     if (others === undefined) this.#toTell.set(queueId, [inodeId])
     else others.push(inodeId)
@@ -234,7 +238,7 @@ export class Recalls {
     recall.cancel = host.timers.after(Math.min(Math.max(1, leftMs), TELL_MS), () => {
       if (this.#recalls.get(inodeId) !== recall) return
       if (this.#deadlineMs(recall) <= host.clock.monotonicMs()) return this.#revoke(inodeId, recall)
-      this.#tell(inodeId, recall.queueId)
+      this.#tell(inodeId, recall.queueId, true)
       this.#watch(inodeId, recall)
     })
   }

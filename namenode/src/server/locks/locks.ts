@@ -39,6 +39,7 @@ const GRANTED: LockAnswer = { outcome: LOCK_OUTCOME.granted, delegation: 0 }
 
 export class Locks {
   readonly #host: Host
+  readonly #remembered: RememberedSessions
   readonly #sessions: LockSessions
   readonly #table = new LockTable(clientOf)
   readonly #inodes = new InodeDecisions()
@@ -49,6 +50,7 @@ export class Locks {
 
   constructor(host: Host, remembered: RememberedSessions, term: number) {
     this.#host = host
+    this.#remembered = remembered
     this.#sessions = new LockSessions(host, remembered, term)
     this.#nextDelegation = term * 2 ** 24 + 1
     const untilMs = host.clock.monotonicMs() + LOCK_TERM_MS
@@ -346,5 +348,6 @@ export class Locks {
       if (!waiter.insists && nowMs - (this.#since.get(waiter) ?? nowMs) > YIELD_MS) this.#table.insist(waiter)
     }
     this.#inodes.trim(nowMs)
+    this.#remembered.catchUp()
   }
 }

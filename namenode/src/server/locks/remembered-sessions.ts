@@ -11,9 +11,13 @@ export class RememberedSessions {
   readonly #folder: string
   /** As the file names them. */
   readonly #ids: Set<string>
+  readonly #onFailure: (error: Error) => void
+  /** Something is not in the file: a disk that is full must not keep sessions from reading. */
+  #isBehind = false
 
-  constructor(folder: string) {
+  constructor(folder: string, onFailure: (error: Error) => void) {
     this.#folder = folder
+    this.#onFailure = onFailure
     const path = join(folder, NAME)
     this.#ids = new Set(existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : [])
   }
@@ -22,7 +26,7 @@ export class RememberedSessions {
     return this.#ids
   }
 
-  /** Durable when it returns. */
+  /** Durable when it returns, unless the failure was told. */
   add(clientId: string): void {
     if (this.#ids.has(clientId)) return
     this.#ids.add(clientId)
@@ -34,7 +38,23 @@ export class RememberedSessions {
     if (this.#ids.delete(clientId)) this.#write(false)
   }
 
+  /** Writes what could not be written before. */
+  catchUp(): void {
+    if (this.#isBehind) this.#write(true)
+  }
+
   #write(durable: boolean): void {
+    const wasBehind = this.#isBehind
+    try {
+      this.#isBehind = true
+      this.#replace(durable)
+      this.#isBehind = false
+    } catch (error) {
+      if (!wasBehind) this.#onFailure(error as Error)
+    }
+  }
+
+  #replace(durable: boolean): void {
     const path = join(this.#folder, NAME)
     const file = openSync(`${path}.new`, 'w')
     try {
