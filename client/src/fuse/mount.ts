@@ -25,6 +25,7 @@ import { MountContext } from './filesystem/mount-context.ts'
 import { MountLocks } from './filesystem/mount-locks.ts'
 import { MountService } from './filesystem/mount-service.ts'
 import { NodeTable } from './filesystem/node-table.ts'
+import { OpenInodes } from './filesystem/open-inodes.ts'
 import { Device, type ReaderKind } from './session/device.ts'
 import { hasEventLoopReader } from './session/event-loop-reader.ts'
 import { mountDevice, prepareMountPoint, setReadAhead, unmount } from './session/mount-point.ts'
@@ -104,6 +105,7 @@ export class Mount {
     const { rpc, session } = context.parts
     const close = (): void => {
       session.leases.stop()
+      context.parts.openInodes.stop()
       session.blocks.close()
       rpc.close()
     }
@@ -182,13 +184,16 @@ async function connectContext(options: MountOptions): Promise<MountContext> {
     }
     const leases = who.superuser && !options.readOnly ? await openLeases(options, rpc) : undefined
     const client = leases ?? rpc
-    const nodes = new NodeTable(status.id)
+    const openInodes = new OpenInodes(rpc)
+    await openInodes.start()
+    const nodes = new NodeTable(status.id, openInodes)
     return new MountContext({
       session: { rpc: client, blocks: new BlockPool(), leases: new LeaseRenewer(rpc), home: '/', umask: 0 },
       rpc: client,
       leases,
       logger,
       nodes,
+      openInodes,
       locks: new MountLocks({ rpc, nodes, logger }),
       handles: new HandleTable(),
       identity: new Identity(),

@@ -6,6 +6,7 @@ import { DIRECTORY_LEASE_METHODS, recall } from './directory-leases.ts'
 import { LOCK_METHODS, lockRecall } from './locks.ts'
 import { METADATA_METHODS } from './metadata.ts'
 import type { Method } from './method.ts'
+import { OPEN_INODE_METHODS } from './open-inodes.ts'
 import { addPrincipal, hello, PUSH } from './session.ts'
 import { failure } from './types.ts'
 import { PROTOCOL_VERSION } from './version.ts'
@@ -17,6 +18,7 @@ const METHODS: readonly Method<unknown, unknown>[] = [
   ...CLUSTER_METHODS,
   ...DIRECTORY_LEASE_METHODS,
   ...CACHE_INTEREST_METHODS,
+  ...OPEN_INODE_METHODS,
   ...LOCK_METHODS,
 ]
 
@@ -85,6 +87,7 @@ const KNOWN: Record<string, string> = {
   attachQueue: 'c1f1a09cf61f',
   releaseDirectory: 'e632bdbf6802',
   writeInline: '501a56bbdb2a',
+  declareOpenInodes: 'a00932edd266',
   declareCaching: '20f761895d58',
   acknowledgeInvalidations: '06f9ba04697a',
   openLocks: '8fa2e8e76e92',

@@ -49,6 +49,7 @@ export class RpcClient implements RpcCaller {
   readonly clientId = randomBytes(16).toString('hex')
   /** What is done on each connection before it is used. */
   readonly #preparations: ((connection: Connection) => Promise<void>)[] = []
+  readonly #before: (() => void)[] = []
   readonly #pushHandlers = new Map<number, (payload: Reader) => void>()
   #connecting: Promise<Connection> | undefined
   #connection: Connection | undefined
@@ -82,6 +83,11 @@ export class RpcClient implements RpcCaller {
     const connection = await this.#connect()
     this.#preparations.push(prepare)
     await prepare(connection)
+  }
+
+  /** Does something right before each request is sent; what it sends itself goes first. */
+  beforeEach(before: () => void): void {
+    this.#before.push(before)
   }
 
   /** Applied index of the newest answer seen. */
@@ -134,6 +140,7 @@ export class RpcClient implements RpcCaller {
           throw outcomeUnknown(method.name)
         sentAtMs = Date.now()
         const behind = sequence === 0 ? 0 : sequence - this.#oldestUnanswered(sequence)
+        for (const before of this.#before) before()
         return await connection.call(method, request, { sequence, behind, principal })
       } catch (error) {
         if (!isFsError(error) || error.retry === 'never' || this.#closed) throw error

@@ -13,16 +13,11 @@ const PAGE = 256
 /** Length of a session's id. */
 const CLIENT_CHARS = 32
 
-/** Whether a removed target is one that the caller keeps open; then its last name becomes a hidden one. */
-export function keepOrphan(
-  tx: Tx,
-  context: CommandContext,
-  target: Target,
-  keepOpen: readonly number[] = [],
-): boolean {
-  if (target.row === undefined || target.row.nlink !== 1 || !keepOpen.includes(target.row.id)) return false
+/** The last name of a removed target becomes a hidden one of that session; false if that is ''. */
+export function keepOrphan(tx: Tx, context: CommandContext, target: Target, keeper: string): boolean {
+  if (target.row === undefined || target.row.nlink !== 1 || keeper === '') return false
   const { id } = target.row
-  moveEntry(tx, context, target, tx.directories.slotOf(ORPHAN_INODE), orphanName(context.clientId, id))
+  moveEntry(tx, context, target, tx.directories.slotOf(ORPHAN_INODE), orphanName(keeper, id))
   const row = tx.entries.findId(id)
   if (row === undefined) return false
   row.nlink = 0
@@ -56,12 +51,27 @@ export function nameOrphan(tx: Tx, context: CommandContext, row: EntryRow, place
   moveEntry(tx, context, { slot: -1, row, parent, name: row.name }, place.parent, place.name)
 }
 
-/** Lets an orphan of the session go; anything else stays as it is. */
-export function releaseOrphan(tx: Tx, context: CommandContext, clientId: string, inodeId: number): void {
+/** Whether the inode is an orphan of the session. */
+export function isOrphanOf(tx: Tx, clientId: string, inodeId: number): boolean {
+  return tx.entries.find(ORPHAN_INODE, orphanName(clientId, inodeId)) !== undefined
+}
+
+/**
+ * Gives an orphan of one session to another that has it open, or with '' lets it go; anything else stays as
+ * it is.
+ */
+export function passOrphan(
+  tx: Tx,
+  context: CommandContext,
+  { inodeId, from, to }: { readonly inodeId: number; readonly from: string; readonly to: string },
+): void {
   const parent = tx.directories.slotOf(ORPHAN_INODE)
-  const name = orphanName(clientId, inodeId)
+  const name = orphanName(from, inodeId)
   const row = tx.entries.find(ORPHAN_INODE, name)
-  if (row !== undefined) dropEntry(tx, context, { slot: -1, row, parent, name })
+  if (row === undefined || from === to) return
+  const target: Target = { slot: -1, row, parent, name }
+  if (to === '') dropEntry(tx, context, target)
+  else moveEntry(tx, context, target, parent, orphanName(to, inodeId))
 }
 
 /** Some orphans of a session, in order of name. */

@@ -16,6 +16,7 @@ import { EXECUTE, MODE_BITS, WRITE } from '@hopbine/common/rules/permission.ts'
 import { int, list, record, text } from '@hopbine/common/wire/codec.ts'
 import { addInode, dropEntry } from '../namespace/entries.ts'
 import { beginLease, closeIfLast, requireTakeable } from '../namespace/lease.ts'
+import { keepOrphan } from '../namespace/orphans.ts'
 import { makeParents, missingParents } from '../namespace/parents.ts'
 import {
   type Caller,
@@ -30,7 +31,8 @@ import { statusOfRow } from '../namespace/status.ts'
 import { ENTRY_FLAG } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
-import { write } from './operation.ts'
+import { keeperOf, lookElsewhere, NOTHING_OPEN, type OpenElsewhere, openElsewhere } from './open-elsewhere.ts'
+import { type PrepareContext, write } from './operation.ts'
 
 type Request = RequestOf<typeof method>
 
@@ -39,12 +41,17 @@ const DIRECTORY_MODE = 0o755
 
 export const create = write({
   method,
-  command: record({ request: method.request, firstId: int, silent: list(text) }),
+  command: record({ request: method.request, firstId: int, silent: list(text), elsewhere: openElsewhere }),
   prepare(request, context) {
     const ids = request.createParents ? request.path.split('/').length : 1
-    return { request: withDefaults(request), firstId: context.drawIds(ids), silent: context.silentSessions() }
+    return {
+      request: withDefaults(request),
+      firstId: context.drawIds(ids),
+      silent: context.silentSessions(),
+      elsewhere: lookReplaced(request, context),
+    }
   },
-  apply(tx, context, { request, firstId, silent }) {
+  apply(tx, context, { request, firstId, silent, elsewhere }) {
     const caller = callerOf(tx, context)
     if (request.createParents) {
       const missing = missingParents(tx, caller, request.path)
@@ -57,10 +64,16 @@ export const create = write({
     }
     const place = resolvePlaceFollowing(tx, caller, request.path)
     if (place.name === '') throw new FsError('IS_A_DIRECTORY', `${request.path} is a directory`)
-    replaceExisting(tx, context, caller, place, request, silent)
+    replaceExisting(tx, context, caller, place, { request, silent, elsewhere })
     return make(tx, context, place, request, firstId)
   },
 })
+
+/** What others have open of a file that is overwritten. */
+function lookReplaced({ path, ifExists }: Request, context: PrepareContext): OpenElsewhere {
+  if (ifExists !== IF_EXISTS.overwrite) return NOTHING_OPEN
+  return lookElsewhere(context, path, { resolve: resolvePlaceFollowing })
+}
 
 /** Values that the leader decides, and a bound on each; the same on every replica then. */
 function withDefaults(request: Request): Request {
@@ -95,8 +108,15 @@ function replaceExisting(
   context: CommandContext,
   caller: Caller,
   place: Place,
-  request: Request,
-  silent: readonly string[],
+  {
+    request,
+    silent,
+    elsewhere,
+  }: {
+    readonly request: Request
+    readonly silent: readonly string[]
+    readonly elsewhere: OpenElsewhere
+  },
 ): void {
   const existing = lookUp(tx, place)
   const disk = diskBytesOf(request)
@@ -110,6 +130,7 @@ function replaceExisting(
   requireTakeable(tx, old, silent)
   requireRoom(tx, place.parent, 0, disk - old.size * old.replication)
   tx.touched(context, old.id, old.parentId)
+  if (keepOrphan(tx, context, existing, keeperOf(context, old, [], elsewhere))) return
   closeIfLast(tx, context, old)
   dropEntry(tx, context, existing)
 }

@@ -5,19 +5,28 @@
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { endSession as method } from '@hopbine/common/protocol/metadata.ts'
-import { orphansOf, releaseOrphan } from '../namespace/orphans.ts'
+import { int, list, record, text } from '@hopbine/common/wire/codec.ts'
+import { orphansOf, passOrphan } from '../namespace/orphans.ts'
 import { closeFilesOf } from './internal.ts'
-import { plainWrite } from './operation.ts'
+import { write } from './operation.ts'
 
-export const endSession = plainWrite(
+export const endSession = write({
   method,
-  (tx, context, { clientId }) => {
+  command: record({ clientId: text, orphans: list(record({ inodeId: int, to: text })) }),
+  frees: true,
+  prepare({ clientId }, { state, openFiles }) {
+    // A page of them; the rest goes when the session has been silent for long.
+    const orphans = orphansOf(state, clientId).map(inodeId => {
+      openFiles.taking(inodeId)
+      return { inodeId, to: openFiles.holder(inodeId, clientId) }
+    })
+    return { clientId, orphans }
+  },
+  apply(tx, context, { clientId, orphans }) {
     if (!context.superuser) throw new FsError('NOT_PERMITTED', 'only a superuser may end a session')
     if (clientId === context.clientId) throw new FsError('INVALID_ARGUMENT', 'a session cannot end itself')
     closeFilesOf(tx, context, clientId)
-    // A page of them; the rest goes when the session has been silent for long.
-    for (const inodeId of orphansOf(tx, clientId)) releaseOrphan(tx, context, clientId, inodeId)
+    for (const orphan of orphans) passOrphan(tx, context, { ...orphan, from: clientId })
     return {}
   },
-  { frees: true },
-)
+})

@@ -5,12 +5,12 @@
  */
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
 import { method } from '@hopbine/common/protocol/method.ts'
-import { flag, int, list, nothing, record, text } from '@hopbine/common/wire/codec.ts'
+import { int, list, nothing, record, text } from '@hopbine/common/wire/codec.ts'
 import { releaseUnusedBlocks } from '../namespace/content.ts'
 import { addWeight, countChild, deleteInode, dropEntry, weightOf } from '../namespace/entries.ts'
 import { closeFile } from '../namespace/lease.ts'
 import { fileTarget } from '../namespace/links.ts'
-import { orphansOf, releaseOrphan } from '../namespace/orphans.ts'
+import { passOrphan } from '../namespace/orphans.ts'
 import { ACL_FLAGS, LINK_KIND } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
@@ -101,12 +101,19 @@ export function closeFilesOf(tx: Tx, context: CommandContext, clientId: string):
   }
 }
 
-/** Lets go of inodes without a name that a vanished session had open; answers whether there may be more. */
-export const dropOrphans = plainWrite(
-  method(204, 'dropOrphans', 'write', 1, record({ clientId: text }), record({ more: flag })),
-  (tx, context, { clientId }) => {
-    for (const inodeId of orphansOf(tx, clientId)) releaseOrphan(tx, context, clientId, inodeId)
-    return { more: orphansOf(tx, clientId).length > 0 }
+/** Gives inodes without a name to other sessions that have them open, or with '' lets them go. */
+export const passOrphans = plainWrite(
+  method(
+    204,
+    'passOrphans',
+    'write',
+    1,
+    record({ items: list(record({ inodeId: int, from: text, to: text })) }),
+    nothing,
+  ),
+  (tx, context, { items }) => {
+    for (const item of items) passOrphan(tx, context, item)
+    return {}
   },
 )
 

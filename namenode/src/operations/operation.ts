@@ -16,6 +16,9 @@ export interface PrepareContext {
   /** Committed state, for looking only. */
   readonly state: Tx
   readonly principal: Principal
+  /** Session that asks. */
+  readonly clientId: string
+  readonly openFiles: OpenFiles
   /** First of `count` ids that nobody else gets. */
   drawIds(count: number): number
   /** Chooses live datanodes for a new block, without those excluded; throws NO_DATANODE. */
@@ -24,6 +27,25 @@ export interface PrepareContext {
   silentSessions(): string[]
   /** Why the leader would not lease a directory now, whatever the state says; an empty reason: it would. */
   leaseRefusal(queueId: string, inodeId: number): LeaseRefusal
+}
+
+/** Which sessions have which inodes open, as far as they say. */
+export interface OpenFiles {
+  /** True while no session says what it has open, but for this one. */
+  isNothing(besides: string): boolean
+  /** A session besides this one that has the inode open, or ''. */
+  holder(inodeId: number, besides: string): string
+  /** The inodes below a directory that sessions besides this one have open, each with one of those. */
+  within(slot: number, besides: string): { readonly inodeId: number; readonly owner: string }[]
+  /** Newest inode that sessions besides this one have open; 0: none. */
+  newest(besides: string): number
+  /**
+   * The write that is being prepared may take the last name of this inode; 0: of any. Who opens it from now
+   * on waits until that is decided.
+   */
+  taking(inodeId: number): void
+  /** Whether what the state says of names may be overtaken by writes that were proposed before. */
+  readonly isBehind: boolean
 }
 
 export const leaseRefusal = record({

@@ -190,6 +190,8 @@ export function requireQueuedLeases(tx: Tx, queue: LeaseQueue, command: QueuedCo
 class QueuedContext implements PrepareContext {
   readonly state: Tx
   readonly principal: Principal
+  readonly clientId: string
+  readonly openFiles: PrepareContext['openFiles']
   readonly #outer: PrepareContext
   readonly #inodeId: number
 
@@ -197,6 +199,8 @@ class QueuedContext implements PrepareContext {
     this.#outer = outer
     this.state = outer.state
     this.principal = principal
+    this.clientId = outer.clientId
+    this.openFiles = behind(outer.openFiles)
     this.#inodeId = inodeId
   }
 
@@ -215,6 +219,18 @@ class QueuedContext implements PrepareContext {
 
   silentSessions(): string[] {
     return this.#outer.silentSessions()
+  }
+}
+
+/** Operations of the same batch come before it. */
+function behind(openFiles: PrepareContext['openFiles']): PrepareContext['openFiles'] {
+  return {
+    isNothing: besides => openFiles.isNothing(besides),
+    holder: (inodeId, besides) => openFiles.holder(inodeId, besides),
+    within: (slot, besides) => openFiles.within(slot, besides),
+    newest: besides => openFiles.newest(besides),
+    taking: inodeId => openFiles.taking(inodeId),
+    isBehind: true,
   }
 }
 

@@ -20,7 +20,7 @@ import { finishRewrite } from './finish-rewrite.ts'
 import { fsck } from './fsck.ts'
 import { getAcl } from './get-acl.ts'
 import { getXattr } from './get-xattr.ts'
-import { closeSession, dropOrphans, expireSessions, noop, reclaim } from './internal.ts'
+import { closeSession, expireSessions, noop, passOrphans, reclaim } from './internal.ts'
 import { link } from './link.ts'
 import { list } from './list.ts'
 import { listBlocks } from './list-blocks.ts'
@@ -100,7 +100,7 @@ const INTERNAL: readonly WriteOperation[] = [
   reclaim,
   closeSession,
   expireSessions,
-  dropOrphans,
+  passOrphans,
   revokeQueue,
 ]
 

@@ -4,17 +4,25 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { remove as method, REMOVE } from '@hopbine/common/protocol/metadata.ts'
 import { EXECUTE, READ, WRITE } from '@hopbine/common/rules/permission.ts'
+import { record } from '@hopbine/common/wire/codec.ts'
 import { dropEntry, idOf, kindOf, weightOf } from '../namespace/entries.ts'
 import { closeIfLast } from '../namespace/lease.ts'
 import { keepOrphan } from '../namespace/orphans.ts'
 import { type Caller, callerOf, requireDirectoryAccess, requireRemovable } from '../namespace/permission.ts'
 import { lookUp, notFound, resolvePlace, type Target } from '../namespace/resolve.ts'
 import type { Tx } from '../store/tx.ts'
-import { plainWrite } from './operation.ts'
+import { heldWithin, keeperOf, lookElsewhere, openElsewhere } from './open-elsewhere.ts'
+import { write } from './operation.ts'
 
-export const remove = plainWrite(
+export const remove = write({
   method,
-  (tx, context, { path, recursive, only, keepOpen }) => {
+  command: record({ request: method.request, elsewhere: openElsewhere }),
+  frees: true,
+  prepare(request, context) {
+    const { path, recursive } = request
+    return { request, elsewhere: lookElsewhere(context, path, { recursive }) }
+  },
+  apply(tx, context, { request: { path, recursive, only, keepOpen }, elsewhere }) {
     if (only > REMOVE.directory) throw new FsError('INVALID_ARGUMENT', `unknown kind ${only}`)
     const caller = callerOf(tx, context)
     const place = resolvePlace(tx, caller, path)
@@ -34,15 +42,22 @@ export const remove = plainWrite(
       kind: kindOf(target),
       size: target.row?.size ?? 0,
     })
-    if (keepOrphan(tx, context, target, keepOpen)) {
-      return { files, directories, bytes, kept: [idOf(tx, target)] }
+    if (target.row !== undefined) {
+      const keeper = keeperOf(context, target.row, keepOpen, elsewhere)
+      if (keepOrphan(tx, context, target, keeper)) {
+        const kept = keeper === context.clientId ? [idOf(tx, target)] : undefined
+        return { files, directories, bytes, kept }
+      }
+      closeIfLast(tx, context, target.row)
+    } else {
+      for (const [held, keeper] of heldWithin(tx, target.slot, elsewhere)) {
+        keepOrphan(tx, context, held, keeper)
+      }
     }
-    if (target.row !== undefined) closeIfLast(tx, context, target.row)
     dropEntry(tx, context, target)
     return { files, directories, bytes }
   },
-  { frees: true },
-)
+})
 
 function requireKind(
   tx: Tx,

@@ -5,6 +5,7 @@ import { FsError } from '@hopbine/common/base/errors.ts'
 import { rename as method, RENAME } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
+import { record } from '@hopbine/common/wire/codec.ts'
 import {
   addWeight,
   countChild,
@@ -24,38 +25,48 @@ import { type Caller, callerOf, requireDirectoryAccess, requireRemovable } from 
 import { commonAncestor, requireRoom } from '../namespace/quota.ts'
 import { lookUp, notFound, type Place, resolvePlace, type Target } from '../namespace/resolve.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
-import { plainWrite } from './operation.ts'
+import { keeperOf, lookElsewhere, NOTHING_OPEN, openElsewhere } from './open-elsewhere.ts'
+import { write } from './operation.ts'
 
-export const rename = plainWrite(method, (tx, context, { from, to, mode, keepOpen }) => {
-  if (mode > RENAME.exchange) throw new FsError('INVALID_ARGUMENT', `rename mode ${mode} is unknown`)
-  const caller = callerOf(tx, context)
-  const fromPlace = named(resolvePlace(tx, caller, from), from)
-  const toPlace = named(resolvePlace(tx, caller, to), to)
-  const source = lookUp(tx, fromPlace)
-  if (source === undefined) throw notFound(from)
-  const existing = lookUp(tx, toPlace)
-  requireMovable(tx, caller, source, toPlace.parent)
-  if (mode === RENAME.exchange) {
-    if (existing === undefined) throw notFound(to)
-    return exchange(tx, context, caller, source, existing)
-  }
-  if (existing === undefined) {
-    requireDirectoryAccess(tx, caller, toPlace.parent, WRITE | EXECUTE)
-  } else {
-    if (mode === RENAME.noReplace) throw new FsError('ALREADY_EXISTS', `${to} exists`, { path: to })
-    if (idOf(tx, existing) === idOf(tx, source)) return {}
-    requireReplaceable(tx, caller, source, existing)
-  }
-  requireRoomToMove(tx, source, toPlace.parent, existing)
-  const isKept = existing !== undefined && keepOrphan(tx, context, existing, keepOpen)
-  if (existing !== undefined) tx.touched(context, idOf(tx, existing), tx.directories.id[toPlace.parent])
-  if (existing !== undefined && !isKept) {
-    if (existing.row !== undefined) closeIfLast(tx, context, existing.row)
-    dropEntry(tx, context, existing)
-  }
-  tellMove(tx, context, source, toPlace)
-  moveEntry(tx, context, source, toPlace.parent, toPlace.name)
-  return isKept ? { kept: [idOf(tx, existing)] } : {}
+export const rename = write({
+  method,
+  command: record({ request: method.request, elsewhere: openElsewhere }),
+  prepare(request, context) {
+    const { to, mode } = request
+    return { request, elsewhere: mode === RENAME.replace ? lookElsewhere(context, to) : NOTHING_OPEN }
+  },
+  apply(tx, context, { request: { from, to, mode, keepOpen }, elsewhere }) {
+    if (mode > RENAME.exchange) throw new FsError('INVALID_ARGUMENT', `rename mode ${mode} is unknown`)
+    const caller = callerOf(tx, context)
+    const fromPlace = named(resolvePlace(tx, caller, from), from)
+    const toPlace = named(resolvePlace(tx, caller, to), to)
+    const source = lookUp(tx, fromPlace)
+    if (source === undefined) throw notFound(from)
+    const existing = lookUp(tx, toPlace)
+    requireMovable(tx, caller, source, toPlace.parent)
+    if (mode === RENAME.exchange) {
+      if (existing === undefined) throw notFound(to)
+      return exchange(tx, context, caller, source, existing)
+    }
+    if (existing === undefined) {
+      requireDirectoryAccess(tx, caller, toPlace.parent, WRITE | EXECUTE)
+    } else {
+      if (mode === RENAME.noReplace) throw new FsError('ALREADY_EXISTS', `${to} exists`, { path: to })
+      if (idOf(tx, existing) === idOf(tx, source)) return {}
+      requireReplaceable(tx, caller, source, existing)
+    }
+    requireRoomToMove(tx, source, toPlace.parent, existing)
+    const keeper = existing?.row === undefined ? '' : keeperOf(context, existing.row, keepOpen, elsewhere)
+    const isKept = existing !== undefined && keepOrphan(tx, context, existing, keeper)
+    if (existing !== undefined) tx.touched(context, idOf(tx, existing), tx.directories.id[toPlace.parent])
+    if (existing !== undefined && !isKept) {
+      if (existing.row !== undefined) closeIfLast(tx, context, existing.row)
+      dropEntry(tx, context, existing)
+    }
+    tellMove(tx, context, source, toPlace)
+    moveEntry(tx, context, source, toPlace.parent, toPlace.name)
+    return isKept && keeper === context.clientId ? { kept: [idOf(tx, existing)] } : {}
+  },
 })
 
 function named(place: Place, path: string): Place {

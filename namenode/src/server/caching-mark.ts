@@ -1,19 +1,22 @@
 /**
- * An empty file that says that sessions may have caches. A namenode that finds it at its start does not know
- * what they were told before.
+ * An empty file that says that sessions may have caches, or files open. A namenode that finds it at its start
+ * does not know what they were told, or said, before.
  */
 import { closeSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-const NAME = 'sessions-have-caches'
+export const CACHES_MARK = 'sessions-have-caches'
+export const OPENS_MARK = 'sessions-have-files-open'
 
 export class CachingMark {
   readonly #folder: string
+  readonly #name: string
   #isSet: boolean
 
-  constructor(folder: string) {
+  constructor(folder: string, name: string) {
     this.#folder = folder
-    this.#isSet = existsSync(join(folder, NAME))
+    this.#name = name
+    this.#isSet = existsSync(join(folder, name))
   }
 
   get isSet(): boolean {
@@ -23,7 +26,7 @@ export class CachingMark {
   /** Durable when it returns. */
   set(): void {
     if (this.#isSet) return
-    closeSync(openSync(join(this.#folder, NAME), 'w'))
+    closeSync(openSync(join(this.#folder, this.#name), 'w'))
     const folder = openSync(this.#folder, 'r')
     try {
       fsyncSync(folder)
@@ -34,7 +37,7 @@ export class CachingMark {
   }
 
   clear(): void {
-    rmSync(join(this.#folder, NAME), { force: true })
+    rmSync(join(this.#folder, this.#name), { force: true })
     this.#isSet = false
   }
 }

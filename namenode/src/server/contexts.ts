@@ -38,18 +38,22 @@ export class LeaderQueryContext implements QueryContext {
 
 export class LeaderPrepareContext implements PrepareContext {
   principal = NOBODY
+  clientId = ''
   readonly state: Tx
+  readonly openFiles: PrepareContext['openFiles']
   readonly #parts: Parts
   #nextId: number
 
   constructor(parts: Parts) {
     this.#parts = parts
     this.state = parts.replica.state
+    this.openFiles = parts.openFiles
     this.#nextId = this.state.meta.nextId
   }
 
-  of(principal: Principal): this {
+  of(principal: Principal, clientId: string): this {
     this.principal = principal
+    this.clientId = clientId
     return this
   }
 

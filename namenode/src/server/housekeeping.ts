@@ -6,8 +6,7 @@ import { FsError } from '@hopbine/common/base/errors.ts'
 import type { Host } from '@hopbine/common/base/host.ts'
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
-import { sessionsWithOrphans } from '../namespace/orphans.ts'
-import { closeSession, dropOrphans, expireSessions, reclaim } from '../operations/internal.ts'
+import { closeSession, expireSessions, reclaim } from '../operations/internal.ts'
 import type { WriteOperation } from '../operations/operation.ts'
 import type { Replica } from '../replica/replica.ts'
 import { diskSpace } from './disk-space.ts'
@@ -135,10 +134,6 @@ export class Housekeeping {
     const { replica, writers, host } = this.#options
     for (const clientId of writers.dead()) {
       this.#guard('close-session-failed', replica.proposeOwn(closeSession, { clientId }))
-    }
-    for (const clientId of sessionsWithOrphans(replica.state)) {
-      if (!writers.isDead(clientId)) continue
-      this.#guard('drop-orphans-failed', replica.proposeOwn(dropOrphans, { clientId }))
     }
     writers.trim()
     // Clients that waited for this namenode to come back have yet to ask for their answers.

@@ -18,7 +18,7 @@ import { Replica } from '../replica/replica.ts'
 import { openDatabase } from '../store/database.ts'
 import { Tx } from '../store/tx.ts'
 import { Backups } from './backups.ts'
-import { CachingMark } from './caching-mark.ts'
+import { CACHES_MARK, CachingMark, OPENS_MARK } from './caching-mark.ts'
 import { ChangeWaiters } from './change-waiters.ts'
 import { waitForSpace } from './disk-space.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
@@ -30,6 +30,7 @@ import { DIRECTORY_LEASE_TIMES, type DirectoryLeaseTimes } from './leases/lease-
 import { Locks } from './locks/locks.ts'
 import { RememberedSessions } from './locks/remembered-sessions.ts'
 import { Metrics } from './metrics.ts'
+import { OpenFiles } from './open-files.ts'
 import type { Parts } from './parts.ts'
 import { Rewrites } from './rewrites.ts'
 import { Service } from './service.ts'
@@ -59,6 +60,8 @@ export interface NamenodeConfig {
   readonly backupHoldSeconds?: number
   readonly leaseTimes?: LeaseTimes
   readonly directoryLeaseTimes?: DirectoryLeaseTimes
+  /** How long sessions may take after a restart to say what they have open, in milliseconds. */
+  readonly openGraceMs?: number
   /** Called when the process must stop at once. Default: exit with code 1. */
   readonly onFatal?: (error: Error) => void
 }
@@ -129,6 +132,7 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
       parts.housekeeping.stop()
       parts.rewrites.stop()
       parts.interests.stop()
+      parts.openFiles.stop()
       parts.locks.stop()
       parts.leases.stop()
       await server.close()
@@ -183,10 +187,11 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
   )
   const rewrites = new Rewrites(host, state, datanodes)
   metrics.gauge('rewrites_pending', 'Files that wait to be rewritten.', () => rewrites.pending)
-  const interests = new Interests(host, state, new CachingMark(folder))
+  const interests = new Interests(host, state, new CachingMark(folder, CACHES_MARK))
   metrics.gauge('caching_sessions', 'Sessions whose caches are kept true.', () => interests.count)
   metrics.gauge('invalidations', 'Changes that sessions with caches were told of.', () => interests.pushes)
   metrics.gauge('invalidation_waits', 'Answers that waited for caches.', () => interests.waits)
+  const openFiles = makeOpenFiles(config, { ...foundation, writers, metrics })
   const housekeeping = new Housekeeping({
     replica,
     writers,
@@ -222,11 +227,23 @@ function makeParts(config: NamenodeConfig, foundation: Foundation): Parts {
     leases,
     waiters: new ChangeWaiters(host.timers),
     interests,
+    openFiles,
     locks,
     backups: new Backups(join(folder, 'backups'), checkpointer, host.timers),
     token: readToken(config.tokenFile),
     droppableSince: () => host.clock.wall().seconds - holdSeconds,
   }
+}
+
+function makeOpenFiles(
+  { openGraceMs }: NamenodeConfig,
+  { host, logger, replica, folder, writers, metrics }: Foundation & Pick<Parts, 'writers' | 'metrics'>,
+): OpenFiles {
+  const mark = new CachingMark(folder, OPENS_MARK)
+  const grace = openGraceMs === undefined ? {} : { graceMs: openGraceMs }
+  const openFiles = new OpenFiles({ host, logger, replica, writers, mark, ...grace })
+  metrics.gauge('open_inodes', 'Inodes that sessions say they have open.', () => openFiles.count)
+  return openFiles
 }
 
 function readToken(path: string): string {

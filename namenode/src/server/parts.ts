@@ -11,6 +11,7 @@ import type { Interests } from './interests.ts'
 import type { LeaseGate } from './leases/lease-gate.ts'
 import type { Locks } from './locks/locks.ts'
 import type { Metrics } from './metrics.ts'
+import type { OpenFiles } from './open-files.ts'
 import type { Rewrites } from './rewrites.ts'
 import type { Writers } from './writers.ts'
 
@@ -27,6 +28,7 @@ export interface Parts {
   readonly waiters: ChangeWaiters
   readonly backups: Backups
   readonly interests: Interests
+  readonly openFiles: OpenFiles
   readonly locks: Locks
   readonly metrics: Metrics
   readonly token: string

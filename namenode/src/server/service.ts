@@ -5,11 +5,13 @@
 import { timingSafeEqual } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
+import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { HelloRequest } from '@hopbine/common/protocol/session.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
 import type { RpcService, Transport } from '@hopbine/common/rpc/server.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
-import type { Reader } from '@hopbine/common/wire/reader.ts'
+import { Reader } from '@hopbine/common/wire/reader.ts'
+import { Writer } from '@hopbine/common/wire/writer.ts'
 import type { ReadOperation, WriteOperation } from '../operations/operation.ts'
 import { READ_OPERATIONS, WRITE_OPERATIONS } from '../operations/registry.ts'
 import { LeaderPrepareContext, LeaderQueryContext } from './contexts.ts'
@@ -103,13 +105,17 @@ export class Service implements RpcService {
     payload: Reader,
   ): void {
     const { method } = operation
-    const { interests, leases, replica } = this.#parts
+    const { interests, leases, openFiles, replica } = this.#parts
     const { state } = replica
     const request = method.request.decode(payload)
     if (leases.mayDelay(connection, method)) {
       const again = (kept: Reader): void => this.#again(connection, header, kept)
       if (leases.delays(connection, method, request, again)) return
     }
+    const isOpening = openFiles.delays(connection.clientId, method, request, () => {
+      this.#again(connection, header, throughBytes(method, request))
+    })
+    if (isOpening) return
     const context = this.#queryContext.of(header.principal)
     const caching = interests.sessionOf(connection)
     if (caching !== undefined) interests.noteRequest(caching, method, request)
@@ -129,7 +135,7 @@ export class Service implements RpcService {
     header: RequestHeader,
     payload: Reader,
   ): void {
-    const { housekeeping, host, replica, writers, metrics, interests, leases } = this.#parts
+    const { housekeeping, host, replica, writers, metrics, interests, leases, openFiles } = this.#parts
     if (header.sequence <= 0) throw new FsError('INVALID_ARGUMENT', 'a write needs its number in the session')
     const { id, principal, sequence, behind } = header
     const reference = { id, method: header.method }
@@ -151,14 +157,19 @@ export class Service implements RpcService {
       const again = (kept: Reader): void => this.#again(connection, header, kept)
       if (leases.delays(connection, method, request, again)) return
     }
-    const body = operation.prepare(request, this.#prepareContext.of(principal))
+    openFiles.reset()
+    const body = operation.prepare(request, this.#prepareContext.of(principal, clientId))
     const { seconds, nanos } = host.clock.wall()
     const { user, groups, superuser } = principal
     const envelope = { user, groups, superuser, clientId, sequence, behind, seconds, nanos }
     replica.propose(
       { operation, envelope, body },
       ({ failed, payload: answer }) => {
-        if (!failed) this.#parts.locks.applied(operation.method, request)
+        if (!failed) {
+          this.#parts.locks.applied(operation.method, request)
+          openFiles.applied(operation.method, request)
+        }
+        taken?.()
         interests.settle(clientId, method, isLate => {
           connection.respondEncoded(reference, answer, failed)
           if (isLate) connection.flush()
@@ -168,11 +179,13 @@ export class Service implements RpcService {
         metrics.count(method.name)
       },
       error => {
+        taken?.()
         connection.fail(reference, error)
         leases.settled(method, request)
         this.#toFlush.add(connection)
       },
     )
+    const taken = openFiles.begin(clientId)
     leases.proposed(method, request)
   }
 
@@ -199,4 +212,11 @@ export class Service implements RpcService {
     this.#parts.logger.error({ message }, 'session-method-failed')
     return new FsError('INTERNAL', message, {}, { cause: error })
   }
+}
+
+/** A request to be decoded once more: what it was decoded from is used again. */
+function throughBytes(method: Method<unknown, unknown>, request: unknown): Reader {
+  const writer = new Writer(256)
+  method.request.encode(writer, request)
+  return new Reader(writer.copy())
 }

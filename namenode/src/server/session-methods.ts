@@ -17,6 +17,7 @@ import {
 import { attachQueue } from '@hopbine/common/protocol/directory-leases.ts'
 import { changes, renewLease } from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
+import { declareOpenInodes } from '@hopbine/common/protocol/open-inodes.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { groupOf } from '../namespace/placement.ts'
 import { WAIT_MS_MAX } from './change-waiters.ts'
@@ -57,6 +58,10 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
     }),
     row(acknowledgeInvalidations, false, ({ numbers }, connection) => {
       parts.interests.acknowledge(connection, numbers)
+      return {}
+    }),
+    row(declareOpenInodes, false, (request, connection) => {
+      parts.openFiles.declare(connection.clientId, request)
       return {}
     }),
     row(heartbeat, true, request => {

@@ -26,6 +26,7 @@ import { CLIENTS, type Executor, type Outcome, outcomeOf } from './executor.ts'
 import { queryState } from './query-state.ts'
 import { packedRows } from './state-facts.ts'
 import { TestClock } from './test-clock.ts'
+import { TestOpenFiles } from './test-open-files.ts'
 import { FIRST_STATE, TestReplica } from './test-replica.ts'
 import { answerOf, throughWire } from './test-shard.ts'
 
@@ -50,6 +51,7 @@ export class ReplicaExecutor implements Executor {
   #replica!: Replica
   #datanodes!: Datanodes
   #nextId = 0
+  readonly #openFiles = new TestOpenFiles()
   /** False once entries were cut from the log. */
   #logIsWhole = true
 
@@ -204,6 +206,9 @@ export class ReplicaExecutor implements Executor {
     return operation.prepare(request, {
       state: this.state,
       principal,
+      // Sessions of this kind say nothing of what they have open.
+      clientId: '',
+      openFiles: this.#openFiles,
       drawIds: count => {
         this.#nextId += count
         return this.#nextId - count

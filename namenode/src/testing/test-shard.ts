@@ -22,6 +22,7 @@ import type { Tx } from '../store/tx.ts'
 import { checkState } from '../store/verify.ts'
 import { leaseFacts, packedRows } from './state-facts.ts'
 import { TestClock } from './test-clock.ts'
+import { TestOpenFiles } from './test-open-files.ts'
 import { OPERATOR, TestReplica } from './test-replica.ts'
 import { type ShardCalls, TestSession } from './test-session.ts'
 
@@ -46,6 +47,8 @@ export class TestShard implements ShardCalls {
   silent: string[] = []
   /** Why the leader would lease no directory. */
   leaseRefusal: LeaseRefusal = { reason: '', retryMs: 0 }
+  /** What sessions have open, as the leader knows it. */
+  readonly openFiles = new TestOpenFiles()
   readonly #leader: TestReplica
   readonly #follower: TestReplica
   #nextId: number
@@ -112,7 +115,17 @@ export class TestShard implements ShardCalls {
     this.time.advance(1)
     const operation = WRITE_OPERATIONS.get(method.id)
     assert(operation !== undefined, `${method.name} is a write`)
-    const body = this.#prepare(operation, throughWire(method.request, request), session.principal)
+    return this.propose(
+      method,
+      this.#prepare(operation, throughWire(method.request, request), session),
+      session,
+    )
+  }
+
+  /** A command as it was prepared at some other moment. */
+  propose<Req, Res>(method: Method<Req, Res>, body: unknown, session: TestSession): Res {
+    const operation = WRITE_OPERATIONS.get(method.id)
+    assert(operation !== undefined, `${method.name} is a write`)
     const { seconds, nanos } = this.time.host.clock.wall()
     const envelope = { ...session.principal, ...numbered(session), seconds, nanos }
     const reply = this.#applyOnBoth({ operation, envelope, body })
@@ -174,10 +187,12 @@ export class TestShard implements ShardCalls {
     this.#follower.replay(logged, reply)
   }
 
-  #prepare(operation: WriteOperation, request: unknown, principal: Principal): unknown {
+  #prepare(operation: WriteOperation, request: unknown, { principal, clientId }: TestSession): unknown {
     return operation.prepare(request, {
       state: this.#leader.tx,
       principal,
+      clientId,
+      openFiles: this.openFiles,
       drawIds: count => {
         this.#nextId += count
         return this.#nextId - count

@@ -1,11 +1,12 @@
 /** Operations on attributes: reading and setting them, and the room of the filesystem. */
+import { isFsError } from '@hopbine/common/base/errors.ts'
 import { NAME_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { access, chmod, chown, stat, statfs, truncate, utimes } from '@hopbine/common/protocol/metadata.ts'
 import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
 import { SETATTR } from '../protocol/constants.ts'
 import { encodeAttributes, encodeRoom } from '../protocol/encode.ts'
-import type { KernelTime, RequestOf } from '../protocol/request.ts'
+import type { KernelTime, RequestHeader, RequestOf } from '../protocol/request.ts'
 import type { Reply } from '../session/session.ts'
 import { now } from './attributes.ts'
 import type { Stamp } from './kernel-cache.ts'
@@ -35,8 +36,7 @@ export async function setAttributes(context: MountContext, request: RequestOf<'s
   const { valid } = body
   const stamp = context.parts.cache.stamp()
   const file = context.parts.nodes.find(context.parts.nodes.inodeOf(header.nodeId))?.open
-  // An orphan belongs to this mount alone, and the kernel has asked who owns it.
-  const caller = file?.isOrphan === true ? context.parts.rpc : context.as(header)
+  const caller = callerFor(context, header, file)
   const path = context.path(header.nodeId)
   let status: WireStatus | undefined
   if (valid & SETATTR.size) status = await resize(context, request, caller, file)
@@ -132,6 +132,29 @@ function timesOf(
   const mtime = pick(SETATTR.mtime, SETATTR.mtimeNow, body.mtime)
   if (atime === undefined && mtime === undefined) return undefined
   return { ...(atime === undefined ? {} : { atime }), ...(mtime === undefined ? {} : { mtime }) }
+}
+
+/**
+ * An open file without a name can be reached by mounts alone, and the kernel has asked who owns it. One whose
+ * name went elsewhere shows when it cannot be reached.
+ */
+function callerFor(context: MountContext, header: RequestHeader, file: OpenFile | undefined): RpcCaller {
+  const { rpc } = context.parts
+  const caller = context.as(header)
+  if (file === undefined || caller === rpc) return caller
+  if (file.isOrphan) return rpc
+  return {
+    async call(method, request, options) {
+      try {
+        return await caller.call(method, request, options)
+      } catch (error) {
+        if (!isFsError(error, 'ACCESS_DENIED')) throw error
+        const { nlink } = await currentStatus(context, header.nodeId)
+        if (nlink > 0) throw error
+        return rpc.call(method, request, options)
+      }
+    },
+  }
 }
 
 async function currentStatus(context: MountContext, nodeId: number): Promise<WireStatus> {

@@ -4,6 +4,7 @@ import { access, create, IF_EXISTS, stat } from '@hopbine/common/protocol/metada
 import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { FileMap } from '../../fs/file-map.ts'
 import { LeasedFile } from '../../fs/leased-file.ts'
+import { inodePath } from '../../fs/paths.ts'
 import { OPEN_FLAG, OPEN_KILL_PRIVILEGES, WRITE_FLAG } from '../protocol/constants.ts'
 import { type Entry, encodeCreate, encodeDataHeader, encodeOpen, encodeSize } from '../protocol/encode.ts'
 import type { RequestHeader, RequestOf } from '../protocol/request.ts'
@@ -34,7 +35,23 @@ const WRITE = 2
 const EXECUTE = 1
 const MODE_BITS = 0o7777
 
-export async function openFile(context: MountContext, { header, body }: RequestOf<'open'>): Promise<Reply> {
+export function openFile(context: MountContext, request: RequestOf<'open'>): Promise<Reply> {
+  const inodeId = context.parts.nodes.inodeOf(request.header.nodeId)
+  return whileDeclared(context, inodeId, () => openDeclared(context, request))
+}
+
+/** The namenode hears that an inode is going to be open before it is asked, so that it stays from then on. */
+async function whileDeclared<T>(context: MountContext, inodeId: number, work: () => Promise<T>): Promise<T> {
+  const { openInodes } = context.parts
+  openInodes.open(inodeId)
+  try {
+    return await work()
+  } finally {
+    openInodes.close(inodeId)
+  }
+}
+
+async function openDeclared(context: MountContext, { header, body }: RequestOf<'open'>): Promise<Reply> {
   const { flags } = body
   const stamp = context.parts.cache.stamp()
   const path = context.path(header.nodeId)
@@ -123,11 +140,19 @@ async function openExisting(
   const stamp = context.parts.cache.stamp()
   const { status } = await context.as(header).call(stat, { path, followLast: false })
   if (status.kind === KIND.symlink) throw new PosixError('ESTALE', 'the kernel looks again')
-  const proven = await proveAccess(context, header, path, flags)
-  const row = takeHandle(context, proven.status, flags)
+  const proven = await whileDeclared(context, status.id, () =>
+    proveAccess(context, header, inodePath(status.id), flags),
+  )
+  const row = takeHandle(context, { ...proven.status, name: status.name }, flags)
   if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
   const openFlags = isDirect(flags) || (await isShared(row)) ? OPEN_FLAG.directIo : 0
-  return createReply(context, header, context.entry(proven.status, header.nodeId, stamp), row, openFlags)
+  return createReply(
+    context,
+    header,
+    context.entry({ ...proven.status, name: status.name }, header.nodeId, stamp),
+    row,
+    openFlags,
+  )
 }
 
 export function createReply(

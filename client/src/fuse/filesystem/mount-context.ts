@@ -17,6 +17,7 @@ import type { Identity } from './identity.ts'
 import type { KernelCache, Stamp } from './kernel-cache.ts'
 import type { MountLocks } from './mount-locks.ts'
 import type { NodeTable } from './node-table.ts'
+import type { OpenInodes } from './open-inodes.ts'
 import { lookAlike, versionOf } from './page-versions.ts'
 import { WriteMemory } from './write-memory.ts'
 
@@ -28,6 +29,7 @@ export interface MountParts {
   readonly leases: LeasedNamespace | undefined
   readonly logger: Logger
   readonly nodes: NodeTable
+  readonly openInodes: OpenInodes
   readonly handles: HandleTable
   readonly locks: MountLocks
   readonly identity: Identity

@@ -6,6 +6,7 @@
 import { assert } from '@hopbine/common/base/assert.ts'
 import { ROOT_NODE } from '../protocol/constants.ts'
 import type { OpenFile } from './open-file.ts'
+import type { OpenInodes } from './open-inodes.ts'
 
 export interface Node {
   readonly inodeId: number
@@ -27,9 +28,12 @@ export class NodeTable {
   readonly #rootInode: number
   readonly #nodes = new Map<number, Node>()
   readonly #open = new Map<number, OpenFile>()
+  /** Hears what is open. */
+  readonly #inodes: OpenInodes | undefined
 
-  constructor(rootInode: number) {
+  constructor(rootInode: number, inodes?: OpenInodes) {
     this.#rootInode = rootInode
+    this.#inodes = inodes
   }
 
   get count(): number {
@@ -90,6 +94,7 @@ export class NodeTable {
     assert(node.open === undefined, `inode ${inodeId} is opened once`)
     node.open = file
     this.#open.set(inodeId, file)
+    this.#inodes?.open(inodeId)
   }
 
   setClosed(inodeId: number): void {
@@ -97,6 +102,7 @@ export class NodeTable {
     assert(node?.open !== undefined, `inode ${inodeId} is open`)
     node.open = undefined
     this.#open.delete(inodeId)
+    this.#inodes?.close(inodeId)
     this.#dropIfUnused(node)
   }
 

@@ -41,6 +41,8 @@ export class OpenFile {
   /** From before the map was asked for. */
   #mapStamp: Stamp
   #changed: KernelTime | undefined
+  /** Ends what lets the namenode know that we live: inodes without a name are kept for those who do. */
+  readonly #endOpen: () => void
   /** Set when the last name is gone: the namenode keeps the inode until it is released. */
   #endOrphan: (() => void) | undefined
 
@@ -48,6 +50,7 @@ export class OpenFile {
     this.#session = session
     this.#cache = cache
     this.#mapStamp = cache.stamp()
+    this.#endOpen = session.leases.hold()
     this.inodeId = status.id
     this.mode = status.mode
   }
@@ -213,6 +216,7 @@ export class OpenFile {
 
   async #letGo(): Promise<void> {
     this.#map = undefined
+    this.#endOpen()
     const end = this.#endOrphan
     if (end === undefined) return
     this.#endOrphan = undefined
