@@ -11,6 +11,7 @@ import { describeMachine } from './machine/calibration.ts'
 import { type OptionRow, optionLines, parseOptions, type Values } from './options.ts'
 import { combineRuns, type Metrics } from './report/metrics.ts'
 import { type Report, tableLines } from './report/report.ts'
+import { runSim } from './sim/command.ts'
 import { WORKLOADS } from './workloads/table.ts'
 import type { Bench, Workload } from './workloads/workload.ts'
 
@@ -30,6 +31,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
     const [name, ...rest] = args
     if (name === undefined || name.startsWith('-')) return await printOverview()
     if (name === 'mount') return await runMount(rest)
+    if (name === 'sim') return await runSim(rest)
     const workload = await find(name)
     if (rest.includes('--help')) return printHelp(workload)
     const values = parseOptions([...workload.options, ...COMMON_OPTIONS], rest)
@@ -143,6 +145,7 @@ async function printOverview(): Promise<number> {
   }
   const { SENTENCE } = await import('./mount/command.ts')
   lines.push(`  ${'mount'.padEnd(12)}${SENTENCE}`)
+  lines.push(`  ${'sim'.padEnd(12)}Raft groups on simulated machines with faults; needs no servers.`)
   process.stdout.write(`${[...lines, '', 'hopbine bench WORKLOAD --help says more.'].join('\n')}\n`)
   return 0
 }

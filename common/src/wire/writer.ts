@@ -52,6 +52,11 @@ export class Writer {
     return this.#buffer.subarray(0, this.#position)
   }
 
+  /** What was written from `start` on, without a copy; its bytes stay as they are until the next reset. */
+  viewFrom(start: number): Buffer {
+    return this.#buffer.subarray(start, this.#position)
+  }
+
   u8(value: number): void {
     this.#room(1)
     this.#view.setUint8(this.#position, value)

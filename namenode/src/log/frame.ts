@@ -8,6 +8,9 @@
  *            payload · zeros
  *   payload  (u32 length · bytes) per entry
  *
+ * A frame without entries is a vote: what a member must remember besides its entries. Its payload is f64 term
+ * · f64 vote. The last one counts; each segment begins with it, so that it outlives the segments before.
+ *
  * The checksum covers the frame's header behind it and the payload, and starts from the salt, so that bytes
  * which a user stored in a file can never pass for a frame.
  */
@@ -66,6 +69,28 @@ export function sealFrame(
   frame.writeDoubleLE(facts.firstIndex, 16)
   frame.writeDoubleLE(facts.term, 24)
   frame.writeUInt32LE(crc32c(frame.subarray(12), crc32c(salt)), 8)
+}
+
+/** What a member must remember besides its entries, for elections. */
+export interface StoredVote {
+  readonly term: number
+  /** 0 for none. */
+  readonly vote: number
+}
+
+const VOTE_BYTES = 16
+
+/** A frame for a vote, not yet sealed. */
+export function encodeVote({ term, vote }: StoredVote): Buffer {
+  const frame = Buffer.alloc(FRAME_HEADER_BYTES + VOTE_BYTES)
+  frame.writeDoubleLE(term, FRAME_HEADER_BYTES)
+  frame.writeDoubleLE(vote, FRAME_HEADER_BYTES + 8)
+  return frame
+}
+
+/** The vote that a frame without entries holds. */
+export function voteOf({ payload }: Frame): StoredVote {
+  return { term: payload.readDoubleLE(0), vote: payload.readDoubleLE(8) }
 }
 
 /** The frame at `at`, or undefined if no whole, sound frame starts there. */

@@ -10,12 +10,15 @@ import {
   decodeFrame,
   decodeSegmentHeader,
   encodeSegmentHeader,
+  encodeVote,
   FRAME_HEADER_BYTES,
   type Frame,
   findFrame,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
+  type StoredVote,
   sealFrame,
+  voteOf,
 } from './frame.ts'
 import type { LogDisk, LogFile } from './log-disk.ts'
 
@@ -34,6 +37,8 @@ interface Segment {
 }
 
 const SPARE_NAME = 'spare'
+/** Payload of the frame that holds a vote. */
+export const VOTE_FRAME_BYTES = 16
 export const SEGMENT_BYTES_DEFAULT = 32 * 1024 * 1024
 
 export class SegmentedLog {
@@ -46,6 +51,7 @@ export class SegmentedLog {
   #spareError: Error | undefined
   #lastIndex = 0
   #lastTerm = 0
+  #vote: StoredVote | undefined
   /** Times that the disk was asked to make something durable. */
   syncs = 0
   /** Bytes of frames written since the log was opened. */
@@ -69,6 +75,11 @@ export class SegmentedLog {
   /** First index still in the log; `lastIndex + 1` when it is empty. */
   get firstIndex(): number {
     return this.#segments[0]?.header.firstIndex ?? this.#lastIndex + 1
+  }
+
+  /** The last vote that was stored; undefined if none ever was. */
+  get vote(): StoredVote | undefined {
+    return this.#vote
   }
 
   get bytes(): number {
@@ -104,11 +115,12 @@ export class SegmentedLog {
     const firstIndex = this.#lastIndex + 1
     const { bytes, header } = encodeSegmentHeader(firstIndex)
     file.write(bytes, 0)
+    const segment: Segment = { name: nameOf(firstIndex), file, header, end: SEGMENT_HEADER_BYTES }
+    if (this.#vote !== undefined) this.#writeVote(segment, this.#vote)
     file.syncNow()
     this.syncs += 1
-    const name = `${String(firstIndex).padStart(16, '0')}.log`
-    this.#disk.rename(SPARE_NAME, name)
-    this.#segments.push({ name, file, header, end: SEGMENT_HEADER_BYTES })
+    this.#disk.rename(SPARE_NAME, segment.name)
+    this.#segments.push(segment)
     this.#prepareSpare()
   }
 
@@ -124,8 +136,15 @@ export class SegmentedLog {
     segment.file.write(frame, segment.end)
     segment.end += aligned(frame.length)
     this.appendedBytes += frame.length
-    this.#lastIndex += entries
-    this.#lastTerm = term
+    this.#noteEntries(entries, term)
+  }
+
+  /** Writes a vote, durable after the next `sync`. The caller asked whether VOTE_FRAME_BYTES fit. */
+  appendVote(vote: StoredVote): void {
+    const segment = this.#segments.at(-1)
+    assert(segment !== undefined && this.fits(VOTE_FRAME_BYTES), 'the vote fits')
+    this.#writeVote(segment, vote)
+    this.#vote = vote
   }
 
   /**
@@ -172,6 +191,18 @@ export class SegmentedLog {
     this.#segments = []
   }
 
+  #noteEntries(count: number, term: number): void {
+    this.#lastIndex += count
+    this.#lastTerm = term
+  }
+
+  #writeVote(segment: Segment, vote: StoredVote): void {
+    const frame = encodeVote(vote)
+    sealFrame(frame, segment.header.salt, { firstIndex: this.#lastIndex + 1, term: vote.term, entries: 0 })
+    segment.file.write(frame, segment.end)
+    segment.end += aligned(frame.length)
+  }
+
   #openSegment(name: string): void {
     const file = this.#disk.open(name)
     const bytes = readAll(file)
@@ -194,8 +225,8 @@ export class SegmentedLog {
     for (;;) {
       const frame = decodeFrame(bytes, segment.end, segment.header.salt)
       if (frame === undefined || frame.firstIndex !== this.#lastIndex + 1) break
-      this.#lastIndex += frame.entries
-      this.#lastTerm = frame.term
+      if (frame.entries === 0) this.#vote = voteOf(frame)
+      else this.#noteEntries(frame.entries, frame.term)
       segment.end += frame.bytes
     }
     if (findFrame(bytes, segment.end, segment.header.salt) >= 0) {
@@ -249,6 +280,10 @@ export class SegmentedLog {
       },
     )
   }
+}
+
+function nameOf(firstIndex: number): string {
+  return `${String(firstIndex).padStart(16, '0')}.log`
 }
 
 /** A segment in memory of its own, to be given back by `giveBack`. */

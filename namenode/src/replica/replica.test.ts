@@ -30,6 +30,7 @@ async function openReplica(disk = new MemoryLogDisk()) {
     onFatal: error => fatal.push(error),
     onApplied: () => undefined,
   })
+  await replica.beginTerm()
   return { replica, disk, time, fatal, state }
 }
 
@@ -49,11 +50,11 @@ t.test('nothing is applied or answered before it is durable', async t => {
   const replies: Reply[] = []
   const before = disk.syncs
   replica.propose(mkdirCommand('/a', 1), reply => replies.push(reply), t.fail)
-  t.equal(replica.machine.appliedIndex, 0)
+  t.equal(replica.machine.appliedIndex, 1, 'the entry that began the term')
   t.equal(replies.length, 0)
   while (replies.length === 0) await turns(1)
   t.equal(disk.syncs, before + 1)
-  t.equal(replica.machine.appliedIndex, 1)
+  t.equal(replica.machine.appliedIndex, 2)
 })
 
 t.test('after a failed fsync nothing is answered any more and the process is told to stop', async t => {
@@ -145,9 +146,9 @@ t.test('SQLite commits by time, and a replay goes on from there', async t => {
   while (answered < 1) await turns(1)
   t.equal(replica.machine.committedIndex, 0)
   time.advance(100)
-  t.equal(replica.machine.committedIndex, 1)
-  t.equal(state.db.prepare('SELECT applied_index FROM meta').pluck().get(), 1)
+  t.equal(replica.machine.committedIndex, 2)
+  t.equal(state.db.prepare('SELECT applied_index FROM meta').pluck().get(), 2)
   const again = await openReplica(disk.copy())
-  t.equal(again.replica.machine.appliedIndex, 1, 'an empty store replays all of the log')
+  t.equal(again.replica.machine.appliedIndex, 3, 'an empty store replays all of the log, and a term begins')
   t.equal(again.replica.term, 2)
 })

@@ -9,12 +9,11 @@ import type { Logger } from '@hopbine/common/base/log.ts'
 import { decodeFailure } from '@hopbine/common/rpc/connection.ts'
 import { Reader } from '@hopbine/common/wire/reader.ts'
 import type { SegmentedLog } from '../log/segmented-log.ts'
-import { noop } from '../operations/internal.ts'
 import type { WriteOperation } from '../operations/operation.ts'
 import type { Reply } from '../store/sessions.ts'
 import type { Tx } from '../store/tx.ts'
 import { type Command, decodeCommand, type Envelope, encodeCommand } from './command.ts'
-import { SingleVoter } from './single-voter.ts'
+import { RaftConsensus } from './raft-consensus.ts'
 import { StateMachine } from './state-machine.ts'
 
 /** An open SQLite transaction is committed after so long, in milliseconds. */
@@ -46,7 +45,7 @@ export class Replica {
   readonly machine: StateMachine
   readonly log: SegmentedLog
   readonly #options: ReplicaOptions
-  readonly #consensus: SingleVoter
+  readonly #consensus: RaftConsensus
   #pending: Pending[] = []
   #cancelCommit: (() => void) | undefined
   #stopped = false
@@ -56,18 +55,21 @@ export class Replica {
     this.log = options.log
     this.machine = new StateMachine(options.state)
     this.#replay()
-    // The first term is 1; each start begins a new one, as each election will.
-    const term = Math.max(options.log.lastTerm, this.machine.appliedTerm) + 1
-    this.#consensus = new SingleVoter(options.log, term, {
-      onCommitted: index => this.#onCommitted(index),
-      onRefused: (from, error) => this.#onRefused(from, error),
-      onFailed: error => this.#fatal(error),
+    this.#consensus = new RaftConsensus({
+      log: options.log,
+      appliedTerm: this.machine.appliedTerm,
+      random: () => options.host.random.fraction(),
+      events: {
+        onCommitted: index => this.#onCommitted(index),
+        onRefused: (from, error) => this.#onRefused(from, error),
+        onFailed: error => this.#fatal(error),
+      },
     })
   }
 
-  /** The first entry of the term; when it is applied, everything before it is, and this replica may serve. */
+  /** Begins a term; when its first entry is applied, everything before it is, and this replica may serve. */
   async beginTerm(): Promise<void> {
-    await this.proposeOwn(noop, {})
+    await this.#consensus.lead()
   }
 
   get state(): Tx {
@@ -130,7 +132,8 @@ export class Replica {
   #replay(): void {
     const from = this.machine.appliedIndex + 1
     for (const { index, term, bytes } of this.log.read(from)) {
-      this.machine.apply(index, term, decodeCommand(bytes))
+      if (bytes.length === 0) this.machine.applyNothing(index, term)
+      else this.machine.apply(index, term, decodeCommand(bytes))
     }
     this.machine.commit()
     const replayed = this.machine.appliedIndex + 1 - from
@@ -143,16 +146,25 @@ export class Replica {
       let count = 0
       for (const pending of this.#pending) {
         if (pending.index > index) break
+        this.#applyUnasked(pending.index - 1)
         pending.done(this.machine.apply(pending.index, this.term, pending.command), pending.index)
         count += 1
       }
       this.#pending = this.#pending.slice(count)
+      this.#applyUnasked(index)
     } catch (error) {
       return this.#fatal(error as Error)
     }
     this.#options.onApplied()
     if (this.machine.hasOpenTransaction) {
       this.#cancelCommit ??= this.#options.host.timers.after(COMMIT_MS, () => this.#commitByTime())
+    }
+  }
+
+  /** Entries that nobody proposed are the consensus' own. */
+  #applyUnasked(through: number): void {
+    while (this.machine.appliedIndex < through) {
+      this.machine.applyNothing(this.machine.appliedIndex + 1, this.term)
     }
   }
 

@@ -47,14 +47,16 @@ export class StateMachine {
   }
 
   apply(index: number, term: number, command: Command): Reply {
-    assert(index === this.#appliedIndex + 1, `entry ${index} follows ${this.#appliedIndex}`)
-    if (this.#commands === 0) this.state.begin()
+    this.#begin(index)
     const reply = this.#reply(index, command)
-    this.#appliedIndex = index
-    this.#appliedTerm = term
-    this.#commands += 1
-    if (this.#commands >= TRANSACTION_COMMANDS_MAX) this.commit()
+    this.#end(index, term)
     return reply
+  }
+
+  /** An entry of the consensus' own: it takes its place in the order and changes nothing. */
+  applyNothing(index: number, term: number): void {
+    this.#begin(index)
+    this.#end(index, term)
   }
 
   /** Ends the open transaction; a restart goes on from here. */
@@ -63,6 +65,18 @@ export class StateMachine {
     this.state.commit(this.#appliedIndex, this.#appliedTerm)
     this.#commands = 0
     this.#committedIndex = this.#appliedIndex
+  }
+
+  #begin(index: number): void {
+    assert(index === this.#appliedIndex + 1, `entry ${index} follows ${this.#appliedIndex}`)
+    if (this.#commands === 0) this.state.begin()
+  }
+
+  #end(index: number, term: number): void {
+    this.#appliedIndex = index
+    this.#appliedTerm = term
+    this.#commands += 1
+    if (this.#commands >= TRANSACTION_COMMANDS_MAX) this.commit()
   }
 
   #reply(index: number, { operation, envelope, body }: Command): Reply {

@@ -1,0 +1,235 @@
+/**
+ * Makes trouble. Each run draws which kinds of fault it has and how often they come, so that some runs see
+ * one kind at its worst and others a bit of everything.
+ */
+import type { MemberId } from '@hopbine/namenode/raft/messages.ts'
+import type { Chance } from './chance.ts'
+import type { Group } from './group.ts'
+import type { Judge } from './judge.ts'
+import type { SimulatedMember, Surroundings } from './simulated-member.ts'
+import type { SimulatedNetwork } from './simulated-network.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+const FAULTS = [
+  'crash',
+  'crash-all',
+  'coup',
+  'pause',
+  'isolate',
+  'one-way',
+  'split',
+  'clog',
+  'noise',
+  'slow-disk',
+  'wipe',
+  'hand-over',
+  'membership',
+] as const
+export type Fault = (typeof FAULTS)[number]
+
+/** Voters that a group may get by a change of membership. */
+const VOTERS_MAX = 5
+
+export class Nemesis {
+  readonly #time: VirtualTime
+  readonly #chance: Chance
+  readonly #group: Group
+  readonly #network: SimulatedNetwork
+  readonly #judge: Judge
+  readonly #kinds: readonly Fault[]
+  readonly #meanWaitMs: number
+  #isOver = false
+  /** Until then every new leader falls soon. */
+  #coupUntilMs = 0
+  /** What an operator is on the way to. */
+  #goal: { voters: readonly MemberId[]; learners: readonly MemberId[] } | undefined
+  readonly counts: Partial<Record<Fault, number>> = {}
+
+  constructor({ time, chance, network, judge }: Surroundings, group: Group) {
+    this.#time = time
+    this.#chance = chance
+    this.#group = group
+    this.#network = network
+    this.#judge = judge
+    this.#kinds = FAULTS.filter(() => chance.happens(0.5))
+    this.#meanWaitMs = 50 * 60 ** chance.fraction()
+    judge.onNewLeader = member => this.#overthrow(member)
+    this.#strikeLater()
+    this.#operateLater()
+  }
+
+  /** No more faults, and everything that can be mended is. */
+  stop(): void {
+    this.#isOver = true
+    this.#network.heal()
+    for (const member of this.#group.members) member.disk.slowness = 1
+    for (const member of this.#group.down) member.start()
+  }
+
+  #strikeLater(): void {
+    this.#time.after(this.#chance.wait(this.#meanWaitMs), () => {
+      if (this.#isOver) return
+      const kind = this.#chance.oneOf(this.#kinds)
+      if (kind !== undefined) this.#strike(kind)
+      this.#strikeLater()
+    })
+  }
+
+  #strike(kind: Fault): void {
+    this.counts[kind] = (this.counts[kind] ?? 0) + 1
+    const { up, members, leader } = this.#group
+    // Faults that meet leaders find more.
+    const victim = this.#chance.happens(0.5) && leader !== undefined ? leader : this.#chance.oneOf(up)
+    const forMs = this.#duration()
+    switch (kind) {
+      case 'crash':
+        return victim === undefined ? undefined : this.#crash(victim, forMs)
+      case 'crash-all':
+        for (const member of up) this.#crash(member, this.#duration())
+        return
+      case 'coup':
+        this.#coupUntilMs = this.#time.nowMs + 10 * forMs
+        return
+      case 'pause':
+        return victim?.pause(forMs)
+      case 'isolate':
+        return this.#partition(members, member => (member === victim ? 1 : 0), forMs)
+      case 'split': {
+        const sides = new Map(members.map(member => [member, this.#chance.below(2)]))
+        return this.#partition(members, member => sides.get(member) ?? 0, forMs)
+      }
+      case 'one-way':
+        return this.#oneWay(members, victim, forMs)
+      case 'clog':
+        for (const { id } of members) {
+          for (const { id: to } of members) {
+            if (this.#chance.happens(0.3)) this.#network.clog(id, to, this.#chance.between(0, 2000))
+          }
+        }
+        return
+      case 'noise':
+        return this.#noise(forMs)
+      case 'slow-disk':
+        return this.#slowDisk(victim, forMs)
+      case 'wipe':
+        return this.#wipe(victim)
+      case 'hand-over':
+        leader?.handOver(this.#chance.oneOf(members)?.id ?? 0)
+        return
+      case 'membership':
+        return this.#changeGoal()
+    }
+  }
+
+  /** Some 10 ms to some seconds: shorter than a sync and longer than an election. */
+  #duration(): number {
+    return 10 * 400 ** this.#chance.fraction()
+  }
+
+  /** Leaders that fall with their first entries half copied are what Raft's finer rules are about. */
+  #overthrow(member: SimulatedMember): void {
+    if (this.#isOver || this.#time.nowMs > this.#coupUntilMs) return
+    const forMs = this.#duration()
+    // At once means: before its first message leaves.
+    const delayMs = this.#chance.happens(0.5) ? 0 : this.#chance.wait(10)
+    this.#time.after(delayMs, () => {
+      if (this.#isOver || member.core === undefined) return
+      if (this.#chance.happens(0.5)) this.#crash(member, forMs)
+      else this.#partition(this.#group.members, other => (other === member ? 1 : 0), forMs)
+    })
+  }
+
+  #crash(member: SimulatedMember, forMs: number): void {
+    member.crash()
+    this.#time.after(forMs, () => {
+      if (member.core === undefined && !member.isWiped) member.start()
+    })
+  }
+
+  #partition(
+    members: readonly SimulatedMember[],
+    sideOf: (member: SimulatedMember) => number,
+    forMs: number,
+  ): void {
+    for (const a of members) {
+      for (const b of members) if (sideOf(a) !== sideOf(b)) this.#network.block(a.id, b.id)
+    }
+    this.#time.after(forMs, () => this.#network.unblockAll())
+  }
+
+  /** One member hears nobody, or is heard by nobody. */
+  #oneWay(members: readonly SimulatedMember[], victim: SimulatedMember | undefined, forMs: number): void {
+    const isDeaf = this.#chance.happens(0.5)
+    for (const { id } of members) {
+      if (victim === undefined || id === victim.id) continue
+      if (isDeaf) this.#network.block(id, victim.id)
+      else this.#network.block(victim.id, id)
+    }
+    this.#time.after(forMs, () => this.#network.unblockAll())
+  }
+
+  #noise(forMs: number): void {
+    const { faults } = this.#network
+    faults.lost = this.#chance.between(0, 0.3)
+    faults.repeated = this.#chance.between(0, 0.3)
+    faults.late = this.#chance.between(0, 0.3)
+    this.#time.after(forMs, () => Object.assign(faults, { lost: 0, repeated: 0, late: 0 }))
+  }
+
+  #slowDisk(victim: SimulatedMember | undefined, forMs: number): void {
+    if (victim === undefined) return
+    victim.disk.slowness = this.#chance.between(5, 200)
+    this.#time.after(forMs, () => {
+      victim.disk.slowness = 1
+    })
+  }
+
+  /** At most one voter of the group is lost for good at a time; an operator puts another in its place. */
+  #wipe(victim: SimulatedMember | undefined): void {
+    const { leader } = this.#group
+    const configuration = leader?.core?.configuration
+    if (victim === undefined || configuration === undefined || this.#goal !== undefined) return
+    const { voters, outgoing, learners } = configuration
+    // A deposed leader may not know of a change.
+    const isCurrent = leader?.core?.committed === this.#judge.committedIndex && !leader.core.isChanging
+    const isWhole = [...voters, ...outgoing].every(id => this.#group.memberOf(id) !== undefined)
+    if (!isCurrent || !isWhole || outgoing.length > 0 || voters.length < 3) return
+    this.#group.wipe(victim)
+    const fresh = this.#group.addEmpty().id
+    this.#goal = {
+      voters: voters.map(id => (id === victim.id ? fresh : id)),
+      learners: learners.filter(id => id !== victim.id),
+    }
+  }
+
+  #changeGoal(): void {
+    const configuration = this.#group.leader?.core?.configuration
+    if (configuration === undefined || this.#goal !== undefined) return
+    if (this.#group.members.length < VOTERS_MAX + 1) this.#group.addEmpty()
+    const ids = this.#group.members.map(({ id }) => id).sort(() => this.#chance.fraction() - 0.5)
+    const count = 1 + this.#chance.below(Math.min(VOTERS_MAX, ids.length))
+    const voters = ids.slice(0, count)
+    const learners = ids.filter(id => !voters.includes(id) && !configuration.voters.includes(id))
+    this.#goal = { voters, learners: learners.slice(0, this.#chance.below(2)) }
+  }
+
+  #operateLater(): void {
+    this.#time.after(this.#chance.between(100, 500), () => {
+      this.#operate()
+      this.#operateLater()
+    })
+  }
+
+  #operate(): void {
+    const { leader } = this.#group
+    const configuration = leader?.core?.configuration
+    if (this.#goal === undefined || configuration === undefined) return
+    const { voters, learners } = this.#goal
+    const isReached =
+      leader?.core?.isChanging === false &&
+      configuration.voters.length === voters.length &&
+      voters.every(id => configuration.voters.includes(id))
+    if (isReached) this.#goal = undefined
+    else this.#group.steer(voters, learners)
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * A disk that is slow at times and forgets in a crash what it was not asked to keep: of the writes since the
+ * last finished sync a crash leaves some, from the first on.
+ */
+import type { Chance } from './chance.ts'
+import type { DiskWrite, LogImage } from './stored-log.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export class SimulatedDisk {
+  readonly #time: VirtualTime
+  readonly #chance: Chance
+  /** What reads see. */
+  cached: LogImage
+  /** What a crash leaves at least. */
+  durable: LogImage
+  #unsynced: DiskWrite[] = []
+  /** Counts crashes, so that a sync of an earlier life is not reported. */
+  #life = 0
+  /** Syncs take so many times longer while the disk is slow. */
+  slowness = 1
+
+  constructor(time: VirtualTime, chance: Chance, image: LogImage) {
+    this.#time = time
+    this.#chance = chance
+    this.cached = image
+    this.durable = image.copy()
+  }
+
+  write(write: DiskWrite): void {
+    this.cached.write(write)
+    this.#unsynced.push(write)
+  }
+
+  /** Calls back when everything written before is durable. */
+  sync(done: () => void): void {
+    const life = this.#life
+    const count = this.#unsynced.length
+    const delayMs = this.#chance.between(0.5, 4) * this.slowness
+    this.#time.after(delayMs, () => {
+      if (life !== this.#life) return
+      for (const write of this.#unsynced.splice(0, count)) this.durable.write(write)
+      done()
+    })
+  }
+
+  /** The power fails: of what was not synced a part from the first on is left. */
+  crash(): void {
+    this.#life += 1
+    const kept = this.#chance.below(this.#unsynced.length + 1)
+    for (const write of this.#unsynced.slice(0, kept)) this.durable.write(write)
+    this.#unsynced = []
+    this.cached = this.durable.copy()
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * One member of the simulated group: drives a core with a simulated disk, clock and network, and applies what
+ * is committed. What the core asks of its driver is done here as a real driver must.
+ */
+import type { MembershipChange } from '@hopbine/namenode/raft/membership.ts'
+import type { Entry, MemberId, Message, SnapshotFacts } from '@hopbine/namenode/raft/messages.ts'
+import { RaftCore } from '@hopbine/namenode/raft/raft-core.ts'
+import { upToBytes } from '@hopbine/namenode/raft/raft-log.ts'
+import type { Ready } from '@hopbine/namenode/raft/ready.ts'
+import type { Settings } from '@hopbine/namenode/raft/settings.ts'
+import type { TraceEvent } from '@hopbine/namenode/raft/trace.ts'
+import type { Chance } from './chance.ts'
+import { contentOf } from './content.ts'
+import type { Judge } from './judge.ts'
+import { applied, type MachineState } from './machine.ts'
+import { MemberCalls } from './member-calls.ts'
+import { SimulatedDisk } from './simulated-disk.ts'
+import type { Parcel, SimulatedNetwork } from './simulated-network.ts'
+import { LogImage } from './stored-log.ts'
+import { Violation } from './violation.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** Between two ticks of a true clock. */
+export const TICK_MS = 50
+/** A turn of the event loop takes about so long: what comes meanwhile shares one Ready. */
+const TURN_MS = 0.1
+const SNAPSHOT_GIVEN_UP_MS = 1500
+
+export interface Surroundings {
+  readonly time: VirtualTime
+  readonly chance: Chance
+  readonly network: SimulatedNetwork
+  readonly judge: Judge
+  readonly settings: Settings
+  /** Entries applied since the last compaction that call for the next. */
+  readonly compactEvery: number
+  readonly trace?: (event: TraceEvent) => void
+}
+
+export class SimulatedMember {
+  readonly id: MemberId
+  readonly disk: SimulatedDisk
+  readonly calls: MemberCalls
+  readonly #world: Surroundings
+  /** How fast its clock goes: 1 is true. */
+  readonly #rate: number
+  #core: RaftCore | undefined
+  state: MachineState
+  #saving: Ready[] = []
+  #isSyncing = false
+  #isPlanned = false
+  #isPaused = false
+  /** What came while it was paused. */
+  #held: Array<() => void> = []
+  /** States that came with snapshots not yet installed. */
+  #received: { readonly index: number; readonly state: MachineState } | undefined
+  /** The disk does not hold yet the snapshot that `state` came from. */
+  #isInstalling = false
+  /** Counts its lives, so that what an earlier one planned is not done. */
+  #life = 0
+  /** The disk was lost: it never comes back under this id. */
+  isWiped = false
+
+  constructor(id: MemberId, base: SnapshotFacts, state: MachineState, world: Surroundings) {
+    this.id = id
+    this.#world = world
+    this.#rate = world.chance.between(0.97, 1.03)
+    this.disk = new SimulatedDisk(world.time, world.chance, new LogImage(base, state))
+    this.state = state
+    this.calls = new MemberCalls(this)
+  }
+
+  get core(): RaftCore | undefined {
+    return this.#core
+  }
+
+  get isUp(): boolean {
+    return this.#core !== undefined && !this.#isPaused
+  }
+
+  get nowMs(): number {
+    return this.#world.time.nowMs * this.#rate
+  }
+
+  start(): void {
+    const image = this.disk.cached
+    this.state = image.state
+    if (image.lastIndex < image.state.appliedIndex) {
+      throw new Violation('applied ahead of log', `member ${this.id} applied what its log lost`)
+    }
+    const commit = Math.max(image.hardState.commit, image.state.appliedIndex)
+    const { settings, chance, trace } = this.#world
+    this.#core = new RaftCore({
+      id: this.id,
+      settings,
+      hardState: { ...image.hardState, commit },
+      log: image.stored,
+      configurations: image.configurations,
+      reader: { read: (from, to, bytesMax) => this.#read(from, to, bytesMax) },
+      random: () => chance.fraction(),
+      ...(trace === undefined ? {} : { trace }),
+    })
+    this.#world.judge.noteStart(this)
+    this.#tickAfter(chance.between(0, TICK_MS))
+    this.plan()
+  }
+
+  /** The process or the machine dies; the state machine's own file may or may not have got its last rows. */
+  crash(): void {
+    this.#life += 1
+    this.#core = undefined
+    this.#saving = []
+    this.#isSyncing = false
+    this.#isPlanned = false
+    this.#isPaused = false
+    this.#held = []
+    this.#received = undefined
+    this.calls.drop()
+    const { state } = this
+    this.disk.crash()
+    const { durable } = this.disk
+    const isFlushed = this.#world.chance.happens(0.5) && !this.#isInstalling
+    this.#isInstalling = false
+    if (isFlushed && state.appliedIndex > durable.state.appliedIndex) {
+      durable.state = state
+      this.disk.cached.state = state
+    }
+  }
+
+  /** Stands still, as a stopped process or a long collection of garbage does. */
+  pause(forMs: number): void {
+    if (this.#core === undefined || this.#isPaused) return
+    this.#isPaused = true
+    this.#later(forMs, () => {
+      this.#isPaused = false
+      for (const body of this.#held.splice(0)) body()
+    })
+  }
+
+  receive({ message, state }: Parcel): void {
+    this.run(() => {
+      if (message.type === 'snapshot' && state !== undefined) {
+        this.#received = { index: message.snapshot.index, state }
+      }
+      this.#core?.step(message)
+    })
+  }
+
+  handOver(to: MemberId): void {
+    this.run(() => this.#core?.handOver(to))
+  }
+
+  changeMembership(change: MembershipChange): void {
+    this.run(() => this.#core?.changeMembership(change))
+  }
+
+  /** Does something with the core now, or when the pause is over; never in a later life. */
+  run(body: () => void): void {
+    if (this.#core === undefined) return
+    if (this.#isPaused) {
+      this.#held.push(() => this.run(body))
+      return
+    }
+    body()
+    this.#world.judge.look(this)
+    this.plan()
+  }
+
+  /** Looks what the core wants at the end of the turn. */
+  plan(): void {
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    this.#later(TURN_MS, () => {
+      this.#isPlanned = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    for (;;) {
+      const ready = this.#core?.ready()
+      if (ready === undefined) return
+      this.#world.judge.noteReady(this, ready)
+      this.#handle(ready)
+      this.#world.judge.look(this)
+    }
+  }
+
+  #handle(ready: Ready): void {
+    for (const message of ready.messages) this.#send(message)
+    this.#write(ready)
+    this.#world.judge.noteWritten(this)
+    this.#saving.push(ready)
+    if (!ready.mustSync && this.#saving.length === 1 && !this.#isSyncing) this.#saved(this.#saving.splice(0))
+    else this.#sync()
+    this.#apply(ready.committed)
+    this.calls.noteReads(ready.reads, ready.droppedReads)
+  }
+
+  #write({ snapshot, entries, hardState }: Ready): void {
+    if (snapshot !== undefined) {
+      const received = this.#received
+      if (received?.index !== snapshot.index) throw new Violation('snapshot', 'installed before it came')
+      this.disk.write({ kind: 'snapshot', facts: snapshot, state: received.state })
+      this.state = received.state
+      this.#isInstalling = true
+      this.calls.drop()
+      this.#world.judge.noteInstalled(this)
+    }
+    if (entries.length > 0 || hardState !== undefined) this.disk.write({ kind: 'append', entries, hardState })
+  }
+
+  /** One sync at a time; what is to be saved meanwhile shares the next. */
+  #sync(): void {
+    if (this.#isSyncing || this.#saving.length === 0) return
+    this.#isSyncing = true
+    const batch = this.#saving.splice(0)
+    this.disk.sync(() =>
+      this.run(() => {
+        this.#isSyncing = false
+        this.#saved(batch)
+        this.#sync()
+      }),
+    )
+  }
+
+  #saved(batch: readonly Ready[]): void {
+    for (const ready of batch) {
+      if (ready.snapshot !== undefined) this.#isInstalling = false
+      for (const message of ready.promises) this.#send(message)
+      this.#core?.advance(ready)
+    }
+    this.plan()
+  }
+
+  #send(message: Message): void {
+    const { network } = this.#world
+    if (message.type !== 'snapshot') return network.send({ message, state: undefined })
+    const facts = this.#core?.describe(this.state.appliedIndex)
+    if (facts === undefined) return
+    network.send({ message: { ...message, snapshot: facts }, state: this.state })
+    this.#later(SNAPSHOT_GIVEN_UP_MS, () => this.run(() => this.#core?.reportSnapshot(message.to, false)))
+  }
+
+  #apply(committed: number): void {
+    for (let index = this.state.appliedIndex + 1; index <= committed; index++) {
+      const entry = this.disk.cached.entryAt(index)
+      if (entry === undefined) throw new Violation('gap', `member ${this.id} lacks committed entry ${index}`)
+      this.state = applied(this.state, index, contentOf(entry))
+      this.#world.judge.noteApplied(this, entry)
+      this.calls.noteApplied(entry)
+    }
+    this.#compact()
+  }
+
+  #compact(): void {
+    const { base } = this.disk.cached
+    const { appliedIndex } = this.state
+    if (appliedIndex - base.index < this.#world.compactEvery || this.#core === undefined) return
+    const facts = this.#core.describe(appliedIndex - this.#world.chance.below(8))
+    this.disk.write({ kind: 'compact', facts, state: this.state })
+    this.#core.compact(facts.index)
+  }
+
+  #read(from: number, to: number, bytesMax: number): readonly Entry[] | undefined {
+    // Now and then the entries are not at hand, as when they must be read from the disk first.
+    if (this.#world.chance.happens(0.02)) return undefined
+    const image = this.disk.cached
+    const entries = image.entries.slice(from - image.base.index - 1, to - image.base.index)
+    return upToBytes(entries, 0, bytesMax)
+  }
+
+  #tickAfter(delayMs: number): void {
+    this.#later(delayMs, () => {
+      this.#tickAfter(TICK_MS / this.#rate)
+      if (!this.#isPaused) this.run(() => this.#core?.tick(this.nowMs))
+    })
+  }
+
+  #later(delayMs: number, body: () => void): void {
+    const life = this.#life
+    this.#world.time.after(delayMs, () => {
+      if (life === this.#life) body()
+    })
+  }
+}

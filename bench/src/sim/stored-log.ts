@@ -1,0 +1,81 @@
+/**
+ * What a member's disk holds, as an image: hard state, log, and the state machine behind the log's base. The
+ * disk keeps two of them: what reads see, and what a crash leaves.
+ */
+import type { PlacedConfiguration } from '@hopbine/namenode/raft/membership.ts'
+import type { Entry, HardState, SnapshotFacts } from '@hopbine/namenode/raft/messages.ts'
+import type { StoredLog } from '@hopbine/namenode/raft/raft-log.ts'
+import type { MachineState } from './machine.ts'
+
+/** One write to the disk; a crash keeps the whole of it or nothing, as a frame with a checksum does. */
+export type DiskWrite =
+  | { readonly kind: 'append'; readonly entries: readonly Entry[]; readonly hardState: HardState | undefined }
+  | { readonly kind: 'snapshot'; readonly facts: SnapshotFacts; readonly state: MachineState }
+  | { readonly kind: 'compact'; readonly facts: SnapshotFacts; readonly state: MachineState }
+
+export class LogImage {
+  hardState: HardState = { term: 0, vote: 0, commit: 0 }
+  base: SnapshotFacts
+  /** The state at some entry from the base on: replay starts there. */
+  state: MachineState
+  entries: Entry[] = []
+
+  constructor(base: SnapshotFacts, state: MachineState) {
+    this.base = base
+    this.state = state
+  }
+
+  get lastIndex(): number {
+    return this.base.index + this.entries.length
+  }
+
+  entryAt(index: number): Entry | undefined {
+    return this.entries[index - this.base.index - 1]
+  }
+
+  termAt(index: number): number | undefined {
+    return index === this.base.index ? this.base.term : this.entryAt(index)?.term
+  }
+
+  copy(): LogImage {
+    const copy = new LogImage(this.base, this.state)
+    copy.hardState = this.hardState
+    copy.entries = [...this.entries]
+    return copy
+  }
+
+  write(write: DiskWrite): void {
+    if (write.kind === 'append') return this.#append(write.entries, write.hardState)
+    const { facts, state } = write
+    if (write.kind === 'snapshot') this.entries = []
+    else this.entries.splice(0, facts.index - this.base.index)
+    this.base = facts
+    this.state = state
+  }
+
+  /** As the core wants to be told at its start. */
+  get stored(): StoredLog {
+    const runs: Array<{ firstIndex: number; term: number }> = []
+    for (const { index, term } of this.entries) {
+      if (runs.at(-1)?.term !== term) runs.push({ firstIndex: index, term })
+    }
+    const { index: baseIndex, term: baseTerm } = this.base
+    return { baseIndex, baseTerm, runs, lastIndex: this.lastIndex }
+  }
+
+  get configurations(): PlacedConfiguration[] {
+    const { index, configuration } = this.base
+    const later = this.entries.flatMap(({ index, configuration }) =>
+      configuration === undefined ? [] : [{ index, configuration }],
+    )
+    return [{ index, configuration }, ...later]
+  }
+
+  #append(entries: readonly Entry[], hardState: HardState | undefined): void {
+    this.hardState = hardState ?? this.hardState
+    const [first] = entries
+    if (first === undefined) return
+    this.entries.length = Math.min(this.entries.length, first.index - this.base.index - 1)
+    for (const entry of entries) this.entries.push(entry)
+  }
+}

@@ -1,0 +1,156 @@
+import t from 'tap'
+import { TestGroup, TestMember } from './testing/test-group.ts'
+
+const ELECTION = 10
+
+t.test('a member that hears nobody asks for pre-votes, and changes nothing by that (thesis 9.6)', async t => {
+  const member = new TestMember({}).tick(ELECTION)
+  t.equal(member.core.role, 'pre-candidate')
+  t.equal(member.core.term, 0)
+  t.match(
+    member.take('vote-request').map(({ to, pre, term }) => ({ to, pre, term })),
+    [2, 3].map(to => ({ to, pre: true, term: 1 })),
+  )
+  t.match(member.hardState, { term: 0, vote: 0 })
+})
+
+t.test('with a quorum of pre-votes it stands, and asks only when its own vote is stored', async t => {
+  const member = new TestMember({}).tick(ELECTION)
+  member.sent = []
+  member.isDiskStuck = true
+  member.step({ type: 'vote-response', from: 2, to: 1, term: 1, pre: true, granted: true })
+  t.equal(member.core.role, 'candidate')
+  t.same(member.sent, [])
+  member.save()
+  t.match(member.hardState, { term: 1, vote: 1 })
+  t.equal(member.take('vote-request').length, 2)
+})
+
+t.test('a lone voter leads only when its vote is stored', async t => {
+  const member = new TestMember({ voters: [1] })
+  member.isDiskStuck = true
+  member.core.campaign()
+  member.settle()
+  t.equal(member.core.role, 'candidate')
+  member.save()
+  t.equal(member.core.role, 'leader')
+  t.equal(member.core.term, 1)
+})
+
+t.test('a member gives one vote a term, to a log that outdoes its own (5.2, 5.4.1)', async t => {
+  const ask = { type: 'vote-request', to: 1, term: 3, pre: false, isTransfer: false } as const
+  const answers = (member: TestMember): Array<[number, boolean]> =>
+    member.take('vote-response').map(({ to, granted }) => [to, granted])
+  const member = new TestMember({ terms: [1, 2] })
+  member.step({ ...ask, from: 2, lastIndex: 9, lastTerm: 1 })
+  t.same(answers(member), [[2, false]], 'a shorter term at the end')
+  member.step({ ...ask, from: 2, lastIndex: 2, lastTerm: 2 })
+  t.same(answers(member), [[2, true]])
+  t.match(member.hardState, { term: 3, vote: 2 })
+  member.step({ ...ask, from: 3, lastIndex: 5, lastTerm: 2 })
+  t.same(answers(member), [[3, false]], 'the vote is given')
+  member.step({ ...ask, from: 2, lastIndex: 2, lastTerm: 2 })
+  t.same(answers(member), [[2, true]], 'asked again it says the same')
+  const again = new TestMember({ terms: [1, 2], hardState: member.hardState })
+  again.step({ ...ask, from: 3, lastIndex: 5, lastTerm: 2 })
+  t.same(answers(again), [[3, false]], 'a restart remembers')
+})
+
+t.test('a vote leaves only when it is stored', async t => {
+  const member = new TestMember({})
+  member.isDiskStuck = true
+  const ask = { type: 'vote-request', pre: false, isTransfer: false, lastIndex: 0, lastTerm: 0 } as const
+  member.step({ ...ask, from: 2, to: 1, term: 1 })
+  t.same(member.sent, [])
+  member.save()
+  t.match(member.take('vote-response'), [{ granted: true, term: 1 }])
+})
+
+t.test('who hears a leader votes for nobody, unless the leader asked for it (thesis 4.2.3)', async t => {
+  const member = new TestMember({}).step({ type: 'heartbeat', from: 2, to: 1, term: 1, commit: 0, round: 1 })
+  member.sent = []
+  const ask = { type: 'vote-request', from: 3, to: 1, term: 9, lastIndex: 0, lastTerm: 0 } as const
+  for (const pre of [true, false]) member.step({ ...ask, pre, isTransfer: false })
+  t.same(member.sent, [])
+  t.equal(member.core.term, 1)
+  member.step({ ...ask, pre: false, isTransfer: true })
+  t.match(member.take('vote-response'), [{ granted: true }])
+})
+
+t.test('with leases a restarted member waits an election time before it votes', async t => {
+  const member = new TestMember({ settings: { leaseMs: 100 } })
+  const ask = { type: 'vote-request', from: 3, to: 1, term: 2, lastIndex: 0, lastTerm: 0 } as const
+  member.step({ ...ask, pre: false, isTransfer: false })
+  t.same(member.sent, [])
+  member.tick(ELECTION)
+  member.sent = []
+  member.step({ ...ask, pre: false, isTransfer: false })
+  t.match(member.take('vote-response'), [{ granted: true }])
+})
+
+t.test('a member that was cut off does not disturb the group when it returns', async t => {
+  const group = new TestGroup([1, 2, 3])
+  const leader = group.elect(1)
+  group.cut.add(3)
+  group.tick(5 * ELECTION)
+  t.equal(group.of(3).core.term, 1, 'pre-votes raise no term')
+  group.cut.clear()
+  group.tick(2 * ELECTION)
+  t.equal(leader.core.role, 'leader')
+  t.equal(group.of(3).core.leader, 1)
+})
+
+t.test('a leader that hears from no quorum steps down within two election times (thesis 6.2)', async t => {
+  const group = new TestGroup([1, 2, 3])
+  const leader = group.elect(1)
+  group.cut.add(1)
+  group.tick(2 * ELECTION, [1])
+  t.not(leader.core.role, 'leader')
+  t.equal(leader.core.leader, 0)
+  for (const id of [3, 2]) group.tick(ELECTION, [id])
+  t.equal(group.of(2).core.role, 'leader')
+})
+
+t.test('a leader of an earlier term learns of the later one by the answer to its heartbeat', async t => {
+  const member = new TestMember({ hardState: { term: 5, vote: 0, commit: 0 } })
+  member.step({ type: 'heartbeat', from: 2, to: 1, term: 4, commit: 0, round: 1 })
+  t.match(member.take('append-response'), [{ term: 5, accepted: false }])
+  const leader = new TestMember({}).elect(2)
+  const answer = { type: 'append-response', from: 3, to: 1, term: 5, accepted: false } as const
+  leader.step({ ...answer, index: 0, hintIndex: 0, hintTerm: 0 })
+  t.match(leader.core, { role: 'follower', term: 5 })
+})
+
+t.test('a member of priority 0 never stands, one of a lower priority stands later', async t => {
+  t.equal(new TestMember({ settings: { priority: 0 } }).tick(20 * ELECTION).core.role, 'follower')
+  const patient = new TestMember({ settings: { priority: 0.5 } }).tick(2 * ELECTION - 1)
+  t.equal(patient.core.role, 'follower')
+  t.equal(patient.tick(1).core.role, 'pre-candidate')
+})
+
+t.test('learners and strangers never stand', async t => {
+  t.equal(new TestMember({ voters: [2, 3], learners: [1] }).tick(5 * ELECTION).core.role, 'follower')
+  t.equal(new TestMember({ voters: [] }).tick(5 * ELECTION).core.role, 'follower')
+})
+
+t.test('leadership is handed over to a voter that has the whole log (thesis 3.10)', async t => {
+  const group = new TestGroup([1, 2, 3])
+  const leader = group.elect(1)
+  leader.core.propose(new Uint8Array(1))
+  t.ok(leader.core.handOver(2))
+  t.equal(leader.core.propose(new Uint8Array(1)), 'handing-over')
+  group.settle()
+  t.equal(group.of(2).core.role, 'leader')
+  t.equal(leader.core.role, 'follower')
+  t.equal(group.of(2).core.lastIndex, 3, 'its own first entry follows what was proposed')
+})
+
+t.test('a handover that does not happen is given up, and the leader takes proposals again', async t => {
+  const group = new TestGroup([1, 2, 3])
+  const leader = group.elect(1)
+  group.cut.add(2)
+  t.ok(leader.core.handOver(2))
+  t.notOk(leader.core.handOver(9), 'nobody to hand over to')
+  group.tick(ELECTION, [1, 3])
+  t.type(leader.core.propose(new Uint8Array(1)), 'number')
+})
