@@ -1,5 +1,5 @@
 // test-timeout-seconds: 1200 It builds fsx where it is missing, once on a machine.
-/** A tenth of the outside suites that need no package of Debian, on two mounts of an installation of its own. */
+/** A tenth of the outside suites that need no package of Debian, on two mounts of an own installation. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

@@ -89,7 +89,8 @@ def fails(action):
 exclusive = os.open('d', os.O_TMPFILE | os.O_RDWR | os.O_EXCL, 0o600)
 removed = os.open('d/removed', os.O_CREAT | os.O_RDWR)
 os.unlink('d/removed')
-print(fails(lambda: name('d/named')), fails(lambda: name('d/new', exclusive)), fails(lambda: name('d/new', removed)))
+tries = [('d/named',), ('d/new', exclusive), ('d/new', removed)]
+print(*[fails(lambda: name(*arguments)) for arguments in tries])
 `)
   t.equal(said, 'EEXIST ENOENT ENOENT')
 })

@@ -45,8 +45,7 @@ const options = [
     value: 'MILLISECONDS',
     maximum: 1_000,
     default: 1_000,
-    sentence:
-      'How long the kernel may use what it was told unless others change it; 0 asks every time.',
+    sentence: 'How long the kernel may use what it was told unless others change it; 0 asks every time.',
   },
   {
     name: 'atime',
