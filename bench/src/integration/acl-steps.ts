@@ -1,8 +1,7 @@
 /**
  * A Python program that does the same random steps in two directories, as several users, and ends with an
  * error at the first difference between them: answers, modes, owners, ACLs. Arguments: both directories, the
- * seed, the number of steps. It never makes a mask without rights, where Linux deviates from POSIX.1e, nor a
- * file with the set-gid bit, which a write takes off a local file in more cases than FUSE asks for.
+ * seed, the number of steps. It never makes a mask without rights, where Linux deviates from POSIX.1e.
  */
 export const ACL_STEPS = `
 import errno, os, random, struct, sys
@@ -13,6 +12,7 @@ ROOT = (0, 0, [])
 USERS = [ROOT, (4001, 4001, []), (4002, 4002, [4005]), (4003, 4003, [4001, 4005]), (4004, 4004, [])]
 IDS = [4001, 4002, 4003, 4005]
 MODES = [0o777, 0o666, 0o644, 0o755, 0o740, 0o640, 0o2775, 0o1777, 0o070, 0o047]
+MODES += [0o2666, 0o4777, 0o6766, 0o6777]
 NO_ID = 0xffffffff
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 
@@ -40,6 +40,11 @@ def entries_of(value):
 
 def touch(path, flags, mode=0):
     os.close(os.open(path, flags | os.O_NONBLOCK, mode))
+
+def fill(path):
+    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    try: return os.write(handle, b"x")
+    finally: os.close(handle)
 
 dirs, others = [""], []
 
@@ -84,10 +89,12 @@ CALLS = {
     "set": lambda s, path, _: os.setxattr(path, s.name, s.acl),
     "inherit": lambda s, path, _: os.setxattr(path, DEFAULT, s.acl),
     "drop": lambda s, path, _: os.removexattr(path, s.name),
-    "chmod": lambda s, path, _: os.chmod(path, s.mode & (0o7777 if os.path.isdir(path) else 0o1777)),
+    "chmod": lambda s, path, _: os.chmod(path, s.mode),
     "chown": lambda s, path, _: os.chown(path, *s.owner),
     "read": lambda s, path, _: touch(path, os.O_RDONLY),
     "write": lambda s, path, _: touch(path, os.O_WRONLY),
+    "clear": lambda s, path, _: touch(path, os.O_WRONLY | os.O_TRUNC),
+    "fill": lambda s, path, _: fill(path),
     "list": lambda s, path, _: sorted(os.listdir(path)),
     "stat": lambda s, path, _: os.stat(path).st_mode,
     "probe": lambda s, path, _: [os.access(path, how, effective_ids=True) for how in (4, 2, 1)],

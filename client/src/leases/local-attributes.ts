@@ -56,9 +56,9 @@ export function localChown(
     throw new FsError('NOT_PERMITTED', 'only a superuser may give files away, or to a group that is not his')
   }
   return save(state, chown, request, caller, inode, () => {
+    status.mode = chownMode(caller, status.kind, status.group, status.mode)
     if (owner !== undefined) status.owner = owner
     if (group !== undefined) status.group = group
-    status.mode = chownMode(caller.superuser, status.kind, status.mode)
   })
 }
 

@@ -14,6 +14,7 @@ import {
   passesSticky,
   READ,
   WRITE,
+  writtenMode,
 } from './permission.ts'
 
 const ada: Caller<string> = { user: 'ada', groups: ['staff', 'lab'], superuser: false }
@@ -59,9 +60,17 @@ t.test('an owner gives nothing away, chooses among the own groups, and loses set
   t.equal(chownProblem(ada, 'ada', 'staff', 'ada', 'lab'), undefined)
   t.equal(chownProblem(ada, 'ada', 'other', 'ada', 'other'), undefined, 'it stays what it is')
   t.equal(chownProblem(root, 'ada', 'lab', 'eve', 'other'), undefined)
-  t.equal(chownMode(false, KIND.file, 0o6755), 0o755)
-  t.equal(chownMode(false, KIND.directory, 0o6755), 0o6755)
-  t.equal(chownMode(true, KIND.file, 0o6755), 0o6755)
+  t.equal(chownMode(ada, KIND.file, 'lab', 0o6755), 0o755)
+  t.equal(chownMode(ada, KIND.file, 'lab', 0o6744), 0o2744)
+  t.equal(chownMode(ada, KIND.file, 'other', 0o6744), 0o744)
+  t.equal(chownMode(ada, KIND.directory, 'other', 0o6755), 0o6755)
+  t.equal(chownMode(root, KIND.file, 'other', 0o6755), 0o6755)
+})
+
+t.test('a write takes set-id bits away; without execution by the group, its members keep theirs', async t => {
+  t.equal(writtenMode(ada.groups, 'lab', 0o6755), 0o755)
+  t.equal(writtenMode(ada.groups, 'lab', 0o6644), 0o2644)
+  t.equal(writtenMode(ada.groups, 'other', 0o6644), 0o644)
 })
 
 t.test('times are set by the owner and by who may write', async t => {

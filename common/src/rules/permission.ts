@@ -12,6 +12,7 @@ export const EXECUTE = 1
 export const SET_UID = 0o4000
 export const SET_GID = 0o2000
 export const STICKY = 0o1000
+export const GROUP_EXECUTE = 0o010
 /** Every bit that a mode may have. */
 export const MODE_BITS = 0o7777
 
@@ -99,9 +100,18 @@ export function chownProblem<Id>(
   return undefined
 }
 
-/** Mode after chown: a file's set-id bits fall off unless a superuser did it. */
-export function chownMode(superuser: boolean, kind: number, mode: number): number {
-  return superuser || kind === KIND.directory ? mode : mode & ~(SET_UID | SET_GID)
+/**
+ * Mode of a file after someone without a privilege for set-id bits wrote or truncated it: they fall off, but
+ * for a set-gid bit without execution by the group, which those in the group keep, as on Linux.
+ */
+export function writtenMode<Id>(groups: readonly Id[], group: Id, mode: number): number {
+  const keepsGroup = (mode & GROUP_EXECUTE) === 0 && groups.includes(group)
+  return mode & ~(keepsGroup ? SET_UID : SET_UID | SET_GID)
+}
+
+/** Mode after chown: as after a write, unless a superuser did it. `group` is the one before. */
+export function chownMode<Id>(caller: Caller<Id>, kind: number, group: Id, mode: number): number {
+  return caller.superuser || kind === KIND.directory ? mode : writtenMode(caller.groups, group, mode)
 }
 
 /** Whether the caller may set access and modification times: who may write, and the owner. */

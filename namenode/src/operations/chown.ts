@@ -24,9 +24,9 @@ export const chown = plainWrite(method, (tx, context, { path, owner, group }) =>
   const target = resolveTarget(tx, caller, path, true)
   const row = rowOf(tx, target)
   requireRight(tx, context, row, owner, group)
+  row.mode = chownMode(caller, row.kind, row.groupId, row.mode)
   if (owner !== undefined) row.ownerId = tx.identities.intern(owner)
   if (group !== undefined) row.groupId = tx.identities.intern(group)
-  row.mode = chownMode(caller.superuser, row.kind, row.mode)
   saveAttributes(tx, context, target, row, 'chown')
   return { status: statusOf(tx, target) }
 })

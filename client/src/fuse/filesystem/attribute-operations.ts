@@ -4,6 +4,7 @@ import { NAME_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { access, chmod, chown, stat, statfs, truncate, utimes } from '@hopbine/common/protocol/metadata.ts'
 import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
+import { SET_GID, SET_UID, writtenMode } from '@hopbine/common/rules/permission.ts'
 import { SETATTR } from '../protocol/constants.ts'
 import { encodeAttributes, encodeRoom } from '../protocol/encode.ts'
 import type { KernelTime, RequestHeader, RequestOf } from '../protocol/request.ts'
@@ -16,9 +17,6 @@ import { reply } from './reply.ts'
 import { whileLeased } from './while-leased.ts'
 
 const MODE_BITS = 0o7777
-const SET_UID = 0o4000
-const SET_GID = 0o2000
-const GROUP_EXECUTE = 0o010
 const WRITE = 2
 /** Unit in which statfs counts room, in bytes. */
 const ROOM_BLOCK_BYTES = 4096
@@ -45,11 +43,10 @@ export async function setAttributes(context: MountContext, request: RequestOf<'s
     const owner = valid & SETATTR.uid ? identity.userName(body.uid) : undefined
     const group = valid & SETATTR.gid ? identity.groupName(body.gid) : undefined
     status = (await caller.call(chown, { path, owner, group })).status
-    status = (await withoutPrivileges(context, path, status)) ?? status
+    status = (await withoutPrivileges(context, header, status, header.uid === 0)) ?? status
   } else if (valid & SETATTR.killPrivileges) {
-    status =
-      (await withoutPrivileges(context, path, status ?? (await currentStatus(context, header.nodeId)))) ??
-      status
+    status ??= await currentStatus(context, header.nodeId)
+    status = (await withoutPrivileges(context, header, status)) ?? status
   }
   if (valid & SETATTR.mode) {
     status = (await caller.call(chmod, { path, mode: body.mode & MODE_BITS })).status
@@ -64,29 +61,38 @@ export async function setAttributes(context: MountContext, request: RequestOf<'s
   status ??= await currentStatus(context, header.nodeId)
   if (file !== undefined) {
     file.mode = status.mode
+    file.group = status.group
     file.isAccessDue = true
   }
   return attributesReply(context, header.unique, status, stamp)
 }
 
+type SetIds = Pick<WireStatus, 'mode' | 'group' | 'kind'>
+
 /**
- * Clears the set-uid bit, and the set-gid bit of a file that its group may execute: undefined if there is
- * none.
+ * Clears the set-id bits of a file that fall off when the caller changes it: undefined if there is none. The
+ * kernel asks for callers without a privilege only, but not at chown: `isPrivileged` says it then.
  */
 export async function withoutPrivileges(
   context: MountContext,
-  path: string,
-  { mode, kind }: { readonly mode: number; readonly kind: number },
+  header: RequestHeader,
+  status: SetIds,
+  isPrivileged = false,
 ): Promise<WireStatus | undefined> {
-  const kept = modeWithoutPrivileges(mode)
-  if (kept === mode || kind === KIND.directory) return undefined
-  const { status } = await context.parts.rpc.call(chmod, { path, mode: kept })
-  return status
+  const mode = modeWithoutPrivileges(context, header, status, isPrivileged)
+  if (mode === status.mode) return undefined
+  return (await context.parts.rpc.call(chmod, { path: context.path(header.nodeId), mode })).status
 }
 
-export function modeWithoutPrivileges(mode: number): number {
-  const group = mode & GROUP_EXECUTE ? SET_GID : 0
-  return mode & ~(SET_UID | group)
+function modeWithoutPrivileges(
+  { parts }: MountContext,
+  header: RequestHeader,
+  { mode, group, kind }: SetIds,
+  isPrivileged: boolean,
+): number {
+  if ((mode & (SET_UID | SET_GID)) === 0 || kind === KIND.directory) return mode
+  // Whoever has the privilege counts as one of every group.
+  return writtenMode(isPrivileged ? [group] : parts.identity.speakerOf(header).groups, group, mode)
 }
 
 export async function room(context: MountContext, { header }: RequestOf<'statfs'>): Promise<Reply> {

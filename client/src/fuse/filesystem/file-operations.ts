@@ -10,7 +10,7 @@ import { type Entry, encodeCreate, encodeDataHeader, encodeOpen, encodeSize } fr
 import type { RequestHeader, RequestOf } from '../protocol/request.ts'
 import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
-import { modeWithoutPrivileges, withoutPrivileges } from './attribute-operations.ts'
+import { withoutPrivileges } from './attribute-operations.ts'
 import { now } from './attributes.ts'
 import type { FileHandleRow } from './handle-table.ts'
 import type { Stamp } from './kernel-cache.ts'
@@ -61,7 +61,7 @@ async function openDeclared(context: MountContext, { header, body }: RequestOf<'
   const row = takeHandle(context, status, flags)
   try {
     if (map !== undefined && !row.file.hasWriter) row.file.useMap(map, stamp)
-    if (body.openFlags & OPEN_KILL_PRIVILEGES) await withoutPrivileges(context, path, status)
+    if (body.openFlags & OPEN_KILL_PRIVILEGES) await withoutPrivileges(context, header, status)
     if (flags & O_TRUNC) await row.file.truncate(0, 'through-writer')
     const caching = (await isShared(row)) ? OPEN_FLAG.directIo : cacheFlags(context, status, flags)
     const handle = context.parts.handles.add(row)
@@ -184,12 +184,9 @@ export async function writeFile(context: MountContext, { header, body }: Request
   const { file, isAppending } = context.parts.handles.file(body.handle)
   // The message's memory is used again as soon as this function waits.
   const data = Buffer.from(body.data)
-  if (body.writeFlags & WRITE_FLAG.killPrivileges && file.mode !== modeWithoutPrivileges(file.mode)) {
-    const changed = await withoutPrivileges(context, context.path(header.nodeId), {
-      mode: file.mode,
-      kind: KIND.file,
-    })
-    file.mode = changed?.mode ?? file.mode
+  if (body.writeFlags & WRITE_FLAG.killPrivileges) {
+    const { mode, group } = file
+    file.mode = (await withoutPrivileges(context, header, { mode, group, kind: KIND.file }))?.mode ?? mode
   }
   file.isAccessDue = true
   await context.writeMemory.room()

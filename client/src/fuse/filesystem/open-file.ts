@@ -24,8 +24,9 @@ const GONE_CODES = ['LEASE_LOST', 'STALE', 'NOT_FOUND'] as const
 
 export class OpenFile {
   readonly inodeId: number
-  /** Permission bits as known last, for clearing set-uid bits at the first write. */
+  /** Permission bits and group as known last, for clearing set-uid bits at the first write. */
   mode: number
+  group: string
   /** Whether the next read is to move the access time. */
   isAccessDue = false
   readonly #session: Session
@@ -53,6 +54,7 @@ export class OpenFile {
     this.#endOpen = session.leases.hold()
     this.inodeId = status.id
     this.mode = status.mode
+    this.group = status.group
   }
 
   get handles(): number {
