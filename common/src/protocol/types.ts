@@ -37,6 +37,8 @@ export const FLAG = {
   accessAcl: 4,
   /** A directory with a default ACL: what is made in it inherits that. */
   defaultAcl: 8,
+  /** There are extended attributes besides ACLs. */
+  xattrs: 16,
 } as const
 
 /** Attributes of one inode under one name. Times are whole seconds since 1970 and nanoseconds within. */

@@ -237,7 +237,7 @@ export function dropEntry(tx: Tx, context: CommandContext, target: Target): void
 export function deleteInode(tx: Tx, row: EntryRow): void {
   dropLease(tx, row.id)
   if (row.flags & ENTRY_FLAG.inline) tx.inline.delete(row.id)
-  tx.xattrs.deleteAll(row.id)
+  if (row.flags & ENTRY_FLAG.xattrs) tx.xattrs.deleteAll(row.id)
   if (row.flags & ACL_FLAGS) tx.acls.deleteAll(row.id)
   tx.entries.delete(row.parentId, row.name)
 }

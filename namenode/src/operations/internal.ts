@@ -11,7 +11,7 @@ import { addWeight, countChild, deleteInode, dropEntry, weightOf } from '../name
 import { closeFile } from '../namespace/lease.ts'
 import { fileTarget } from '../namespace/links.ts'
 import { passOrphan } from '../namespace/orphans.ts'
-import { ACL_FLAGS, LINK_KIND } from '../store/schema.ts'
+import { ACL_FLAGS, ENTRY_FLAG, LINK_KIND } from '../store/schema.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { plainWrite } from './operation.ts'
@@ -74,8 +74,9 @@ function reclaimDirectory(tx: Tx, context: CommandContext, slot: number, budget:
   addWeight(tx, top, { files: 0, directories: 1, bytes: 0, diskBytes: 0 }, -1)
   countChild(tx, top, -1, -1)
   tx.directoryRows.delete(id)
-  tx.xattrs.deleteAll(id)
-  if ((tx.directories.flags[slot] as number) & ACL_FLAGS) tx.acls.deleteAll(id)
+  const flags = tx.directories.flags[slot] as number
+  if (flags & ENTRY_FLAG.xattrs) tx.xattrs.deleteAll(id)
+  if (flags & ACL_FLAGS) tx.acls.deleteAll(id)
   tx.entries.delete(RECLAIM_INODE, tx.directories.nameOf(slot))
   tx.directories.remove(slot)
   return rows.length + 1

@@ -4,6 +4,7 @@ import { rowOf, saveAttributes } from '../namespace/attributes.ts'
 import { callerOf } from '../namespace/permission.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { noXattr, requireWritableXattr } from '../namespace/xattr-rules.ts'
+import { ENTRY_FLAG } from '../store/schema.ts'
 import { plainWrite } from './operation.ts'
 
 export const removeXattr = plainWrite(
@@ -14,6 +15,7 @@ export const removeXattr = plainWrite(
     const row = rowOf(tx, target)
     requireWritableXattr(tx, caller, row, name)
     if (!tx.xattrs.delete(row.id, name)) throw noXattr(name)
+    if (tx.xattrs.names(row.id).length === 0) row.flags &= ~ENTRY_FLAG.xattrs
     saveAttributes(tx, context, target, row, 'removeXattr')
     return {}
   },

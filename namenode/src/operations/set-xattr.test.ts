@@ -1,4 +1,6 @@
+import { fsck } from '@hopbine/common/protocol/cluster.ts'
 import { getXattr, listXattrs, removeXattr, SET_XATTR, setXattr } from '@hopbine/common/protocol/metadata.ts'
+import { FLAG } from '@hopbine/common/protocol/types.ts'
 import t from 'tap'
 import type { TestSession } from '../testing/test-session.ts'
 import { openShard } from '../testing/test-shard.ts'
@@ -84,4 +86,26 @@ t.test('refuses wrong names, sizes, numbers and ways', async t => {
   for (let i = 1; i < 128; i++) set(operator, '/x', `user.${i}`, '1')
   t.throws(() => set(operator, '/x', 'user.one-more', '1'), { code: 'NO_SPACE' })
   shard.verify()
+})
+
+t.test('a flag says whether there are any, and a check finds one that lies', async t => {
+  const { shard, operator } = openShard()
+  operator.create('/file', { content: 'x' })
+  operator.mkdir('/dir')
+  const has = (path: string): boolean => (operator.stat(path).flags & FLAG.xattrs) !== 0
+  for (const path of ['/file', '/dir']) {
+    t.notOk(has(path))
+    set(operator, path, 'user.a', '1')
+    set(operator, path, 'user.b', '2')
+    operator.write(removeXattr, { path, name: 'user.a' })
+    t.ok(has(path))
+    operator.write(removeXattr, { path, name: 'user.b' })
+    t.notOk(has(path))
+  }
+  shard.verify()
+  const { id } = operator.stat('/file')
+  shard.damage(tx => tx.xattrs.set(id, 'user.a', Buffer.from('1')))
+  t.same(operator.write(fsck, { repair: false }).problems, [
+    `inode ${id}: its extended attributes and its flag disagree`,
+  ])
 })

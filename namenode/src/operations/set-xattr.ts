@@ -6,6 +6,7 @@ import { rowOf, saveAttributes } from '../namespace/attributes.ts'
 import { callerOf } from '../namespace/permission.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { noXattr, requireWritableXattr } from '../namespace/xattr-rules.ts'
+import { ENTRY_FLAG } from '../store/schema.ts'
 import { plainWrite } from './operation.ts'
 
 export const setXattr = plainWrite(method, (tx, context, { path, name, value, how }) => {
@@ -24,6 +25,7 @@ export const setXattr = plainWrite(method, (tx, context, { path, name, value, ho
     throw new FsError('NO_SPACE', `an inode has at most ${XATTRS_MAX} attributes`)
   }
   tx.xattrs.set(row.id, name, value)
+  row.flags |= ENTRY_FLAG.xattrs
   saveAttributes(tx, context, target, row, 'setXattr')
   return {}
 })

@@ -177,6 +177,8 @@ export const ENTRY_FLAG = {
   inline: 2,
   accessAcl: 4,
   defaultAcl: 8,
+  /** There are rows of `xattr`. */
+  xattrs: 16,
   /** Made by `create` and never completed: `abandon` removes it. */
   unborn: 0x100,
 } as const

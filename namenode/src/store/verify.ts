@@ -10,6 +10,7 @@ import { ENTRY_FLAG } from './schema.ts'
 import type { Tx } from './tx.ts'
 import { checkAcls } from './verify-acls.ts'
 import { checkLeases } from './verify-leases.ts'
+import { checkXattrs } from './verify-xattrs.ts'
 
 /** Problems that are spelled out; the rest is counted. */
 const PROBLEMS_MAX = 1000
@@ -46,6 +47,7 @@ export function checkState(tx: Tx, repair: boolean): Verdict {
   checkLeases(tx, report)
   checkContent(tx, report)
   checkAcls(tx, report)
+  checkXattrs(tx, report)
   const count = (sql: string): number => tx.db.prepare<[], number>(sql).pluck().get() ?? 0
   return {
     problems,

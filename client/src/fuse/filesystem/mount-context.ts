@@ -110,6 +110,12 @@ export class MountContext {
     node.flagsAtMs = cache.isFresh(stamp, status.id) ? stamp.sentMs : Number.NEGATIVE_INFINITY
   }
 
+  /** This mount changed something that FLAG bits tell of. */
+  forgetFlags(nodeId: number): void {
+    const node = this.parts.nodes.find(this.parts.nodes.inodeOf(nodeId))
+    if (node !== undefined) node.flagsAtMs = Number.NEGATIVE_INFINITY
+  }
+
   /** FLAG bits of a node, while they are as fresh as attributes that the kernel may use without asking. */
   knownFlags(nodeId: number): number | undefined {
     const node = this.parts.nodes.find(this.parts.nodes.inodeOf(nodeId))

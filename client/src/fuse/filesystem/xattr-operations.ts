@@ -1,5 +1,6 @@
 /** Operations on extended attributes. Each acts as the caller. Two names stand for ACLs. */
 import { getXattr, listXattrs, removeXattr, setXattr } from '@hopbine/common/protocol/metadata.ts'
+import { FLAG } from '@hopbine/common/protocol/types.ts'
 import { encodeData, encodeSize } from '../protocol/encode.ts'
 import type { RequestHeader, RequestOf } from '../protocol/request.ts'
 import { PosixError } from '../session/errno.ts'
@@ -10,6 +11,8 @@ import { done, reply } from './reply.ts'
 
 /** setxattr(2)'s flags are the ways of the protocol: create 1, replace 2. */
 const HOW_MASK = 3
+/** Names that there may be; whether the caller may see them the kernel has asked. */
+const SPACES = /^(user|trusted|security)\../
 
 export async function setAttribute(
   context: MountContext,
@@ -25,15 +28,27 @@ export async function setAttribute(
   }
   requireSupported(name)
   const request = { path: context.path(header.nodeId), name, value, how: flags & HOW_MASK }
-  await context.as(header).call(setXattr, request)
+  try {
+    await context.as(header).call(setXattr, request)
+  } finally {
+    context.forgetFlags(header.nodeId)
+  }
   return done(header)
 }
 
-/** Answered at once where it can be: programs that list files ask for ACLs of each. */
+/**
+ * Answered at once where it can be: programs that list files ask for ACLs of each, and the kernel for
+ * capabilities at each write.
+ */
 export function getAttribute(context: MountContext, request: RequestOf<'getxattr'>): Promise<Reply> {
   const { header, body } = request
   const acl = aclKindOf(body.name)
   if (acl !== undefined && lacksAcl(context, header.nodeId, acl)) throw new PosixError('ENODATA')
+  if (acl === undefined) {
+    requireSupported(body.name)
+    const known = SPACES.test(body.name) ? context.knownFlags(header.nodeId) : undefined
+    if (known !== undefined && (known & FLAG.xattrs) === 0) throw new PosixError('ENODATA')
+  }
   return fetchAttribute(context, request, acl)
 }
 
@@ -43,23 +58,29 @@ async function fetchAttribute(
   acl: ReturnType<typeof aclKindOf>,
 ): Promise<Reply> {
   if (acl !== undefined) return sized(header, await readAcl(context, header.nodeId, acl), body.size)
-  requireSupported(body.name)
   const request = { path: context.path(header.nodeId), name: body.name }
   const { value } = await context.as(header).call(getXattr, request)
   return sized(header, value, body.size)
 }
 
-export async function listAttributes(
+export function listAttributes(
   context: MountContext,
-  { header, body }: RequestOf<'listxattr'>,
-): Promise<Reply> {
+  request: RequestOf<'listxattr'>,
+): Reply | Promise<Reply> {
+  const { header, body } = request
+  const known = context.knownFlags(header.nodeId)
+  if (known === undefined || (known & FLAG.xattrs) !== 0) return fetchNames(context, request)
+  return sized(header, nameList(aclNames(known)), body.size)
+}
+
+async function fetchNames(context: MountContext, { header, body }: RequestOf<'listxattr'>): Promise<Reply> {
   const request = { path: context.path(header.nodeId) }
   const { names, flags } = await context.as(header).call(listXattrs, request)
-  return sized(
-    header,
-    Buffer.from([...aclNames(flags), ...names].map(name => `${name}\0`).join('')),
-    body.size,
-  )
+  return sized(header, nameList([...aclNames(flags), ...names]), body.size)
+}
+
+function nameList(names: readonly string[]): Buffer {
+  return Buffer.from(names.map(name => `${name}\0`).join(''))
 }
 
 export async function removeAttribute(
@@ -72,7 +93,11 @@ export async function removeAttribute(
     return done(header)
   }
   requireSupported(body.name)
-  await context.as(header).call(removeXattr, { path: context.path(header.nodeId), name: body.name })
+  try {
+    await context.as(header).call(removeXattr, { path: context.path(header.nodeId), name: body.name })
+  } finally {
+    context.forgetFlags(header.nodeId)
+  }
   return done(header)
 }
 
