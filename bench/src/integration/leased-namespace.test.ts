@@ -274,7 +274,7 @@ class Field {
 
   async close(): Promise<void> {
     for (const { leased } of this.sessions) {
-      await leased.finish()
+      await leased.finish(10_000)
       leased.close()
     }
     this.plain.close()

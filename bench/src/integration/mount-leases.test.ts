@@ -4,7 +4,7 @@
  * and stays when daemons and servers are killed.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,6 +39,24 @@ t.teardown(async () => {
   client.close()
   await cluster.close()
 })
+
+/** Whatever a test before has left: the namenode and both mounts are there. */
+t.beforeEach(async () => {
+  const namenode = cluster.pidOf('namenode')
+  if (existsSync(`/proc/${namenode}`)) process.kill(namenode, 'SIGCONT')
+  else await cluster.startAgain('namenode')
+  for (const mounted of [one, two]) {
+    if (mounted.isRunning) continue
+    await mounted.crash()
+    await mounted.mount()
+  }
+})
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (const deadline = performance.now() + 60_000; !holds(); await sleep(5)) {
+    if (performance.now() > deadline) throw new Error(`${what} did not come`)
+  }
+}
 
 /** What a mount has done under leases. */
 async function leasesOf(mounted: Mounted): Promise<Record<string, number>> {
@@ -152,7 +170,7 @@ t.test('kills of the daemon at any moment lose nothing that was closed', async t
         closed.push(`f${file}`)
       }
     })().catch((error: unknown) => error)
-    await sleep(40 + round * 35)
+    await until('some files', () => closed.length > round * 25)
     await one.crash()
     isKilled = true
     await writing
@@ -183,18 +201,58 @@ t.test('what fsync answered for outlives the namenode, the daemon and its journa
   await cluster.startAgain('namenode')
   t.equal((await client.readFile('/synced/file')).toString(), 'durable')
   t.equal((await client.readFile('/synced/beside')).toString(), 'by the directory')
-  await one.mount()
-  await two.mount()
 })
+
+for (const [ending, isStopped] of [
+  ['SIGTERM', true],
+  ['SIGTERM', false],
+  ['umount', true],
+] as const) {
+  const state = isStopped ? 'stands still' : 'is gone'
+  t.test(`${ending} ends a mount in time while the namenode ${state}; the next hands in`, async t => {
+    const folder = `left-${ending}-${isStopped}`
+    await fs.mkdir(one.path(folder))
+    await fs.writeFile(one.path(folder, 'first'), 'makes the mount hold the directory')
+    // The other mount would be asked for what it holds.
+    await two.stop()
+    if (isStopped) process.kill(cluster.pidOf('namenode'), 'SIGSTOP')
+    else await cluster.end('namenode', 'SIGKILL')
+    for (let file = 0; file < 50; file++) {
+      await fs.writeFile(one.path(folder, `f${file}`), patternAt(file, 700))
+    }
+    const held = ending === 'umount' ? undefined : await fs.open(one.path(folder, 'held'), 'w')
+    const startedMs = performance.now()
+    if (ending === 'umount') {
+      t.equal(spawnSync('umount', ['-c', one.directory], { encoding: 'utf8' }).stderr, '')
+      await one.untilEnd()
+    } else {
+      await one.stop()
+    }
+    const seconds = (performance.now() - startedMs) / 1000
+    t.ok(seconds <= 15, `${seconds} s`)
+    t.match(one.said, /journal-left-to-the-next-mount/)
+    await held?.close().catch((error: unknown) => t.match(error, { code: 'ENOTCONN' }))
+    if (isStopped) process.kill(cluster.pidOf('namenode'), 'SIGCONT')
+    else await cluster.startAgain('namenode')
+    await one.mount()
+    for (let file = 0; file < 50; file++) {
+      const content = await fs.readFile(one.path(folder, `f${file}`))
+      if (!content.equals(patternAt(file, 700))) t.fail(`f${file} has other bytes`)
+    }
+    t.equal(journals().length, 1, 'the journal was handed in')
+  })
+}
 
 t.test('a namenode that is killed under load comes back, and the queue goes on', async t => {
   await fs.mkdir(one.path('restarted'))
+  let written = 0
   const writing = (async () => {
-    for (let file = 0; file < 1500; file++) {
-      await fs.writeFile(one.path('restarted', `f${file}`), patternAt(file, 500))
+    for (; written < 1500; written++) {
+      await fs.writeFile(one.path('restarted', `f${written}`), patternAt(written, 500))
     }
   })()
-  await sleep(150)
+  await until('some files', () => written > 100)
+  const { lost } = await leasesOf(one)
   await cluster.end('namenode', 'SIGKILL')
   await cluster.startAgain('namenode')
   await writing
@@ -204,7 +262,7 @@ t.test('a namenode that is killed under load comes back, and the queue goes on',
     const content = await client.readFile(`/restarted/f${file}`)
     t.ok(content.equals(patternAt(file, 500)), `f${file}`)
   }
-  t.equal((await leasesOf(one)).lost, 0)
+  t.equal((await leasesOf(one)).lost, lost)
 })
 
 t.test('a random history over two mounts is what one local disk would answer', async t => {

@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const LAUNCHER = fileURLToPath(new URL('../../../scripts/hopbine', import.meta.url))
-/** How long a mount may take to come or go, in milliseconds. */
-const CHANGE_MS = 15_000
+/** How long a mount may take to come or go on a machine that is busy with other things, in milliseconds. */
+const CHANGE_MS = 90_000
 
 const runFile = promisify(execFile)
 
@@ -41,6 +41,7 @@ export class Mounted {
   readonly #args: readonly string[]
   #child: ChildProcess | undefined
   #said = ''
+  #isWanted = false
 
   private constructor(home: string, args: readonly string[]) {
     this.#home = home
@@ -58,6 +59,16 @@ export class Mounted {
     return this.#child?.pid as number
   }
 
+  /** The daemon is there, and was not told to end. */
+  get isRunning(): boolean {
+    return this.#isWanted && this.#child?.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** What the daemon has told on its standard error. */
+  get said(): string {
+    return this.#said
+  }
+
   path(...names: string[]): string {
     return join(this.directory, ...names)
   }
@@ -71,18 +82,27 @@ export class Mounted {
       this.#said += part.toString()
     })
     await this.#until('the mount', () => this.#said.includes('is mounted at'))
+    this.#isWanted = true
   }
 
   /** Ends the daemon in order, which unmounts. */
   async stop(): Promise<void> {
+    this.#isWanted = false
     if (this.#child?.exitCode === null) this.#child.kill('SIGTERM')
-    await this.#until('the end of the mount', () => this.#child?.exitCode !== null)
+    await this.untilEnd()
+  }
+
+  /** Resolves when the daemon is gone, whoever has ended it. */
+  async untilEnd(): Promise<void> {
+    const child = this.#child
+    await this.#until('the end of the mount', () => child?.exitCode !== null || child.signalCode !== null)
   }
 
   /** Ends the daemon as a crash would; the mount point stays, and answers nobody. */
   async crash(): Promise<void> {
+    this.#isWanted = false
     this.#child?.kill('SIGKILL')
-    await this.#until('the crash', () => this.#child?.signalCode !== null)
+    await this.untilEnd()
   }
 
   async remove(): Promise<void> {

@@ -5,6 +5,7 @@
 
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
+import { within } from '@hopbine/common/base/within.ts'
 import { CACHE_MS } from '@hopbine/common/protocol/cache-interest.ts'
 import { endSession, stat } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
@@ -28,7 +29,7 @@ import { NodeTable } from './filesystem/node-table.ts'
 import { OpenInodes } from './filesystem/open-inodes.ts'
 import { Device, type ReaderKind } from './session/device.ts'
 import { hasEventLoopReader } from './session/event-loop-reader.ts'
-import { mountDevice, prepareMountPoint, setReadAhead, unmount } from './session/mount-point.ts'
+import { mountDevice, prepareMountPoint, setReadAhead, unmountSoon } from './session/mount-point.ts'
 import { FuseSession } from './session/session.ts'
 
 export interface MountOptions {
@@ -60,8 +61,17 @@ export interface MountOptions {
 
 /** File range that the kernel reads ahead, in KiB. */
 const READ_AHEAD_KIB = 1024
-/** How long files that are still open at the end may take to be saved, in milliseconds. */
+/** A mount that was told to end is gone after so long at the latest, in milliseconds. */
+const END_MS = 12_000
+/** Of these, how long files that are still open may take to be saved, before the unmount and after it. */
+const FIRST_SAVE_MS = 7_000
 const LAST_SAVE_MS = 10_000
+/** How long umount(8) may take; the kernel may ask us about the mount point, and we the namenode. */
+const UNMOUNT_MS = 1_500
+/** How long calls of programs that use the mount may still take after it was taken out of the tree. */
+const LEAVE_MS = 500
+/** What is kept for taking leave of the namenode, in milliseconds. */
+const FAREWELL_MS = 1_000
 
 export class Mount {
   /** Real path of the mount point. */
@@ -79,6 +89,9 @@ export class Mount {
   readonly #session: FuseSession
   readonly #invalidator: Invalidator
   readonly #context: MountContext
+  /** When it is gone at the latest, by the monotonic clock; undefined while nobody has told it to end. */
+  #endsAtMs: number | undefined
+  #leave: (() => void) | undefined
 
   private constructor(parts: {
     directory: string
@@ -87,7 +100,7 @@ export class Mount {
     session: FuseSession
     invalidator: Invalidator
     context: MountContext
-    close: () => Promise<void>
+    close: (farewellMs: number) => Promise<void>
   }) {
     this.directory = parts.directory
     this.user = parts.user
@@ -138,35 +151,51 @@ export class Mount {
     }
   }
 
-  /** Saves everything and unmounts, also while the mount is in use: then users of open files get ENOTCONN. */
+  /**
+   * Saves everything and unmounts, also while the mount is in use: then users of open files get ENOTCONN. It
+   * takes no longer than 15 s, also while the namenode is away; the log says what is left to the next mount.
+   */
   async stop(): Promise<void> {
-    await this.#context.syncAll().catch((error: unknown) => this.#context.tellLateFailure(0, error))
+    const { logger } = this.#context.parts
+    this.#endsAtMs = performance.now() + END_MS
+    await this.#inTime(this.#context.syncAll(), FIRST_SAVE_MS)
     try {
-      await unmount(this.directory, { lazy: false })
+      await unmountSoon(this.directory, UNMOUNT_MS)
     } catch (error) {
-      if (!isFsError(error, 'BUSY')) throw error
-      await unmount(this.directory, { lazy: true })
+      if (!isFsError(error)) throw error
+      logger.error({ message: error.message }, 'not-unmounted')
+    }
+    await within(this.#session.ended, LEAVE_MS)
+    this.#leave?.()
+  }
+
+  async #untilEnd(close: (farewellMs: number) => Promise<void>): Promise<void> {
+    const left = new Promise<void>(resolve => {
+      this.#leave = resolve
+    })
+    try {
+      // Programs that go on using what was taken out of the tree keep the kernel's side of it.
+      await Promise.race([this.#session.ended, left])
+      await this.#save()
+    } finally {
+      await close(FAREWELL_MS)
     }
   }
 
   /** Everything that was answered is committed, and what was leased is given back. */
   async #save(): Promise<void> {
-    const context = this.#context
-    try {
-      await context.syncAll()
-    } finally {
-      await context.parts.leases?.finish().catch((error: unknown) => context.tellLateFailure(0, error))
-    }
+    const leftMs = (this.#endsAtMs ?? Number.POSITIVE_INFINITY) - performance.now() - FAREWELL_MS
+    const untilMs = performance.now() + Math.min(leftMs, LAST_SAVE_MS)
+    await this.#inTime(this.#context.syncAll(), untilMs - performance.now())
+    await this.#context.parts.leases?.finish(Math.max(untilMs - performance.now(), FAREWELL_MS))
   }
 
-  async #untilEnd(close: () => Promise<void>): Promise<void> {
+  async #inTime(saving: Promise<void>, ms: number): Promise<void> {
     try {
-      await this.#session.ended
-      const saved = this.#save()
-      const limit = new Promise<void>(resolve => setTimeout(resolve, LAST_SAVE_MS).unref())
-      await Promise.race([saved, limit])
-    } finally {
-      await close()
+      if (await within(saving, ms)) return
+      this.#context.parts.logger.warn({ ms: Math.round(ms) }, 'saving-takes-too-long')
+    } catch (error) {
+      this.#context.tellLateFailure(0, error)
     }
   }
 }
@@ -228,7 +257,7 @@ async function startSession(
   context: MountContext,
   reader: ReaderKind,
   close: () => void,
-): Promise<{ session: FuseSession; invalidator: Invalidator; close: () => Promise<void> }> {
+): Promise<{ session: FuseSession; invalidator: Invalidator; close: (farewellMs: number) => Promise<void> }> {
   const { logger, readOnly, allowOther, suid, devices } = options
   const device = Device.open(reader)
   try {
@@ -252,10 +281,11 @@ async function startSession(
     return {
       session,
       invalidator,
-      close: async () => {
+      close: async farewellMs => {
         device.close()
-        await context.parts.locks.session.end()
-        if (cache.cacheMs > 0) await invalidator.end()
+        const farewells = [context.parts.locks.session.end()]
+        if (cache.cacheMs > 0) farewells.push(invalidator.end())
+        await within(Promise.all(farewells), farewellMs)
         close()
       },
     }

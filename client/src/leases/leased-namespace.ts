@@ -5,6 +5,7 @@
  */
 import { type FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
+import { within } from '@hopbine/common/base/within.ts'
 import { attachQueue, closeQueue, LEASE_TERM_MS, recall } from '@hopbine/common/protocol/directory-leases.ts'
 import * as metadata from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
@@ -240,15 +241,33 @@ export class LeasedNamespace implements MountClient {
     await this.#term?.tenure.queue.sync()
   }
 
-  /** Commits everything and gives everything back. What cannot be committed now stays in the journal. */
-  async finish(): Promise<void> {
+  /**
+   * Commits everything and gives everything back. What cannot be committed within so many milliseconds stays
+   * in the journal. Never rejects.
+   */
+  async finish(ms: number): Promise<void> {
     this.#isClosing = true
     clearInterval(this.#renewTimer)
     clearTimeout(this.#reopenTimer)
-    const term = this.#term
-    if (term === undefined) return
-    await term.tenure.close()
+    const tenure = this.#term?.tenure
+    if (tenure === undefined) return
+    let reason = `the namenode took nothing for ${Math.round(ms)} ms`
+    try {
+      if (await within(tenure.close(), ms)) {
+        this.#term = undefined
+        return
+      }
+    } catch (error) {
+      if (!isFsError(error)) throw error
+      // The log says what is lost.
+      if (this.#term?.tenure !== tenure) return
+      reason = error.message
+    }
+    tenure.leave()
     this.#term = undefined
+    const { journalPath: journal, logger } = this.#options
+    const operations = tenure.queue.count
+    logger.warn({ operations, journal, reason }, 'journal-left-to-the-next-mount')
   }
 
   /** Counters and sizes, for people and programs that watch. */

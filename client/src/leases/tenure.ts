@@ -169,13 +169,19 @@ export class Tenure implements LocalState {
     return { lost, kept: undefined }
   }
 
-  /** Commits everything and gives everything back. What cannot be committed now stays in the journal. */
+  /** Commits everything and gives everything back. */
   async close(): Promise<void> {
     await this.queue.sync()
+    if (this.isOver) return
     this.#end()
     this.journal.cut(this.queue.applied)
     await this.#parts.rpc.call(closeQueue, { queueId: this.queueId })
     this.journal.remove()
+  }
+
+  /** Ends without the namenode: what is not committed stays in the journal. */
+  leave(): void {
+    if (!this.isOver) this.#end()
   }
 
   #end(): void {

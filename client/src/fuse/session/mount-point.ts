@@ -3,11 +3,12 @@
  * before. The kernel's device is handed to mount(8) as an inherited descriptor; no helper of libfuse is
  * involved.
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { readdir, realpath, statfs, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { FsError } from '@hopbine/common/base/errors.ts'
+import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
+import { within } from '@hopbine/common/base/within.ts'
 import { MOUNT_TYPE, mountAt, mountTable } from './mount-table.ts'
 
 export interface MountOptions {
@@ -123,10 +124,37 @@ export async function mountDevice(fd: number, options: MountOptions): Promise<vo
  * `lazy` takes the mount out of the tree at once, also while it is in use. BUSY if it is in use otherwise.
  */
 export async function unmount(directory: string, options: { readonly lazy: boolean }): Promise<void> {
-  const { code, said } = await run('umount', [...(options.lazy ? ['-l'] : []), '-i', directory])
-  if (code === 0) return
-  if (said.includes('busy')) throw new FsError('BUSY', `${directory} is in use: ${said}`)
-  throw new FsError('INVALID_ARGUMENT', `umount(8) failed: ${said}`)
+  const { ended } = startUnmount(directory, options)
+  await ended
+}
+
+/**
+ * Unmounts, lazily if the mount is in use or that takes longer than `ms`. Returns after three times as long.
+ */
+export async function unmountSoon(directory: string, ms: number): Promise<void> {
+  const { ended, giveUp } = startUnmount(directory, { lazy: false })
+  try {
+    if (await within(ended, ms)) return
+    giveUp()
+  } catch (error) {
+    if (!isFsError(error, 'BUSY')) throw error
+  }
+  const lazily = startUnmount(directory, { lazy: true })
+  if (!(await within(lazily.ended, 2 * ms))) lazily.giveUp()
+}
+
+function startUnmount(
+  directory: string,
+  options: { readonly lazy: boolean },
+): { readonly ended: Promise<void>; giveUp(): void } {
+  // The path is real; looking at it again would ask the daemon.
+  const { child, ended } = start('umount', [...(options.lazy ? ['-l'] : []), '-c', '-i', directory])
+  const checked = ended.then(({ code, said }) => {
+    if (code === 0) return
+    if (said.includes('busy')) throw new FsError('BUSY', `${directory} is in use: ${said}`)
+    throw new FsError('INVALID_ARGUMENT', `umount(8) failed: ${said}`)
+  })
+  return { ended: checked, giveUp: () => void child.kill('SIGKILL') }
 }
 
 /** The kernel reads files ahead by no more than this setting of the mount, whatever was negotiated. */
@@ -136,20 +164,30 @@ export async function setReadAhead(directory: string, kib: number): Promise<void
   await writeFile(`/sys/class/bdi/${mounted.device}/read_ahead_kb`, String(kib))
 }
 
-async function run(
+interface Run {
+  readonly code: number | null
+  readonly said: string
+}
+
+function run(program: string, words: readonly string[], fd?: number): Promise<Run> {
+  return start(program, words, fd).ended
+}
+
+function start(
   program: string,
   words: readonly string[],
   fd?: number,
-): Promise<{ code: number | null; said: string }> {
+): { readonly child: ChildProcess; readonly ended: Promise<Run> } {
   const inherited = fd === undefined ? [] : [fd]
   const child = spawn(program, [...words], { stdio: ['ignore', 'pipe', 'pipe', ...inherited] })
   const parts: Buffer[] = []
   child.stdout?.on('data', (part: Buffer) => parts.push(part))
   child.stderr?.on('data', (part: Buffer) => parts.push(part))
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<Run>((resolve, reject) => {
     child.once('error', error =>
       reject(new FsError('UNSUPPORTED', `${program}(8) of util-linux is missing: ${error.message}`)),
     )
     child.once('close', code => resolve({ code, said: Buffer.concat(parts).toString().trim() }))
   })
+  return { child, ended }
 }
