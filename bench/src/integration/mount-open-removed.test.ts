@@ -48,6 +48,12 @@ async function untilGone(t: Test, inodeId: number): Promise<void> {
   t.same((await operator.call(fsck, { repair: false })).problems, [])
 }
 
+/** Operations that a mount answered under its leases. */
+async function leased(mount: Mounted): Promise<number> {
+  const figures = (await mount.figures()) as unknown as { leases: { operations: number } }
+  return figures.leases.operations
+}
+
 for (const size of [10, LARGE]) {
   t.test(
     `a file of ${size} bytes that the other mount unlinked can be read, written and looked at`,
@@ -138,6 +144,34 @@ print(oct(os.fstat(handle).st_mode), os.pread(handle, 9, 0))
   child.stdin.end('go on\n')
   await ended
   t.equal(said, "open\n0o100640 b'xyz\\x00\\x00'\n")
+})
+
+t.test('names that the other mount takes under its lease of the directory', async t => {
+  await fs.mkdir(b.path('leased'))
+  await fs.writeFile(b.path('leased', 'x'), 'still here')
+  const file = await fs.open(a.path('leased', 'x'), 'r')
+  const { ino } = await file.stat()
+  // A directory that was recalled is leased anew after a while.
+  const isLeased = async (): Promise<boolean> => {
+    const before = await leased(b)
+    await fs.writeFile(b.path('leased', 'probe'), 'x')
+    await fs.unlink(b.path('leased', 'probe'))
+    return (await leased(b)) > before
+  }
+  const deadline = performance.now() + 30_000
+  while (!(await isLeased()) && performance.now() < deadline) await new Promise(go => setTimeout(go, 500))
+  const before = await leased(b)
+  await fs.rename(b.path('leased', 'x'), b.path('leased', 'y'))
+  await fs.writeFile(b.path('leased', 'z'), 'other')
+  await fs.rename(b.path('leased', 'z'), b.path('leased', 'y'))
+  const directory = await fs.open(b.path('leased'))
+  await directory.sync()
+  await directory.close()
+  t.ok((await leased(b)) >= before + 3, `it went through the queue: ${before}, ${await leased(b)}`)
+  t.match(await file.stat(), { nlink: 0 })
+  t.equal(`${(await file.read(Buffer.alloc(10), 0, 10, 0)).buffer}`, 'still here')
+  await file.close()
+  await untilGone(t, ino)
 })
 
 t.test('a daemon that is killed has nothing open once its session has ended', async t => {
