@@ -60,6 +60,11 @@ export class LeasedFile {
     return LeasedFile.#take(session, call, () => session.rpc.call(append, { path }))
   }
 
+  /** A file whose lease was just taken, with these attributes. */
+  static taken(session: Session, status: FileStatus): LeasedFile {
+    return new LeasedFile(session, status)
+  }
+
   /** Not cut short by an abort: a lease that was taken must be known here, to be given back. */
   static async #take(
     session: Session,
@@ -108,6 +113,20 @@ export class LeasedFile {
   /** Makes `inline` the whole content and gives the lease back. */
   async completeInline(inline: Uint8Array, call: LeaseCall): Promise<FileStatus> {
     return this.#complete({ inodeId: this.inodeId, extents: [], size: inline.length, inline }, call)
+  }
+
+  /**
+   * Gives the lease back, with `inline` as the whole content if there is any, where that needs nobody to be
+   * asked: undefined, and nothing has happened, if it does.
+   */
+  completeNow(inline: Uint8Array | undefined): FileStatus | undefined {
+    const size = inline?.length ?? this.status.size
+    const request = { inodeId: this.inodeId, extents: [], size, inline }
+    const answer = this.#session.rpc.tryLocal?.(complete, request)
+    if (answer === undefined) return undefined
+    this.#release()
+    this.status = answer.status
+    return answer.status
   }
 
   /** Gives the lease back; a file that `create` made vanishes. */

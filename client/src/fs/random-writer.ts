@@ -28,6 +28,7 @@ const DIRTY_RANGE_BYTES_MAX = 4 * 1024 * 1024
 const DIRTY_COUNT_MAX = 16_384
 /** Ranges that wait for a commit before one is made without being asked for. */
 const UNCOMMITTED_MAX = 1024
+const NO_BYTES = new Uint8Array(0)
 
 export class RandomWriter {
   readonly inodeId: number
@@ -71,6 +72,13 @@ export class RandomWriter {
     }
   }
 
+  /** The same for a file that has no content yet. */
+  static openEmpty(session: Session, lease: LeasedFile): RandomWriter {
+    const writer = new RandomWriter(session, lease)
+    writer.#small = new SmallContent(NO_BYTES)
+    return writer
+  }
+
   /** Bytes of the file with everything written. */
   get size(): number {
     return this.#size
@@ -101,6 +109,45 @@ export class RandomWriter {
     }
     this.#size = Math.max(this.#size, end)
     if (this.#isFull()) await this.#flushInBackground()
+  }
+
+  /** Like `write`, at once where nothing has to be waited for; false: nothing has happened. */
+  writeNow(bytes: Uint8Array, position: number): boolean {
+    this.#check()
+    checkRange(position, bytes.length)
+    if (bytes.length === 0) return this.#lease !== undefined
+    const end = position + bytes.length
+    if (this.#lease === undefined || !this.#small?.fits(end)) return false
+    this.#small.write(position, bytes)
+    this.#size = Math.max(this.#size, end)
+    return true
+  }
+
+  /** Like `sync`, at once where nobody has to be asked; false: nothing has happened. */
+  syncNow(): boolean {
+    this.#check()
+    const small = this.#small
+    if (small === undefined || !this.#serial.isIdle) return false
+    return !small.isDirty || this.#completeNow(small)
+  }
+
+  /** Like `close`, at once where nobody has to be asked; false: nothing has happened. */
+  closeNow(): boolean {
+    if (this.#isOver) return true
+    const small = this.#small
+    if (small === undefined || !this.#serial.isIdle) return false
+    if ((small.isDirty || this.#lease !== undefined) && !this.#completeNow(small)) return false
+    this.#isOver = true
+    return true
+  }
+
+  #completeNow(small: SmallContent): boolean {
+    const status = this.#lease?.completeNow(small.isDirty ? small.bytes : undefined)
+    if (status === undefined) return false
+    small.isDirty = false
+    this.#status = status
+    this.#lease = undefined
+    return true
   }
 
   /**

@@ -4,10 +4,20 @@
  */
 export class Serial {
   #last: Promise<unknown> = Promise.resolve()
+  #count = 0
+  readonly #ended = (): void => {
+    this.#count -= 1
+  }
+
+  /** Nothing is at work and nothing waits. */
+  get isIdle(): boolean {
+    return this.#count === 0
+  }
 
   run<T>(work: () => Promise<T>): Promise<T> {
+    this.#count += 1
     const result = this.#last.then(work)
-    this.#last = Promise.allSettled([result])
+    this.#last = result.then(this.#ended, this.#ended)
     return result
   }
 }

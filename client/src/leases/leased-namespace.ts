@@ -62,6 +62,7 @@ const REOPEN_MS = 1_000
 const LOST_INODES_MAX = 100_000
 /** Inodes named in the log line about a loss. */
 const NAMED_MAX = 100
+const NO_OPTIONS: RequestOptions = {}
 
 type Local = (state: LocalState, request: never, caller: LocalCaller) => unknown
 
@@ -159,10 +160,26 @@ export class LeasedNamespace implements MountClient {
 
   /** The same namespace for someone else. */
   as(speaker: Speaker): RpcCaller {
-    return { call: (method, request, options) => this.call(method, request, { ...options, speaker }) }
+    return {
+      call: (method, request, options) => this.call(method, request, { ...options, speaker }),
+      tryLocal: (method, request, options) => this.tryLocal(method, request, { ...options, speaker }),
+    }
   }
 
-  call<Req, Res>(method: Method<Req, Res>, request: Req, options: RequestOptions = {}): Promise<Res> {
+  /** See RpcCaller. */
+  tryLocal<Req, Res>(
+    method: Method<Req, Res>,
+    request: Req,
+    options: RequestOptions = NO_OPTIONS,
+  ): Res | undefined {
+    const outcome = this.#local(method, request, options)
+    if (!(outcome instanceof Detour)) return outcome
+    // The call that is made instead waits for the same, and tells what becomes of it.
+    outcome.until?.catch(() => undefined)
+    return undefined
+  }
+
+  call<Req, Res>(method: Method<Req, Res>, request: Req, options: RequestOptions = NO_OPTIONS): Promise<Res> {
     try {
       const outcome = this.#local(method, request, options)
       if (!(outcome instanceof Detour)) return Promise.resolve(outcome)

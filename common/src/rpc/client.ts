@@ -32,6 +32,11 @@ export interface RequestOptions {
 /** What can be called: a session, or a session on behalf of someone. */
 export interface RpcCaller {
   call<Req, Res>(method: Method<Req, Res>, request: Req, options?: RequestOptions): Promise<Res>
+  /**
+   * The answer, at once, where it can be told without asking anybody; throws what the call fails with.
+   * Undefined: nothing has happened, and `call` is to be made.
+   */
+  tryLocal?<Req, Res>(method: Method<Req, Res>, request: Req, options?: RequestOptions): Res | undefined
 }
 
 const RETRY_MS_DEFAULT = 30_000

@@ -13,7 +13,7 @@ import { now } from './attributes.ts'
 import type { Stamp } from './kernel-cache.ts'
 import type { MountContext } from './mount-context.ts'
 import type { OpenFile } from './open-file.ts'
-import { reply } from './reply.ts'
+import { after, ask, reply } from './reply.ts'
 import { whileLeased } from './while-leased.ts'
 
 const MODE_BITS = 0o7777
@@ -22,49 +22,113 @@ const WRITE = 2
 const ROOM_BLOCK_BYTES = 4096
 
 /** The kernel has checked the path; attributes are no secret of those who hold a handle. */
-export async function getAttributes(context: MountContext, { header }: RequestOf<'getattr'>): Promise<Reply> {
+export function getAttributes(
+  context: MountContext,
+  { header }: RequestOf<'getattr'>,
+): Reply | Promise<Reply> {
   const stamp = context.parts.cache.stamp()
-  const status = await currentStatus(context, header.nodeId)
-  await context.dropPages(status)
-  return attributesReply(context, header.unique, status, stamp)
+  return after(currentStatus(context, header.nodeId), status =>
+    after(context.dropPages(status), () => attributesReply(context, header.unique, status, stamp)),
+  )
 }
 
-export async function setAttributes(context: MountContext, request: RequestOf<'setattr'>): Promise<Reply> {
-  const { header, body } = request
-  const { valid } = body
+/** A request to set attributes, on its way through the steps below. */
+interface Setting {
+  readonly context: MountContext
+  readonly request: RequestOf<'setattr'>
+  readonly caller: RpcCaller
+  readonly path: string
+  readonly file: OpenFile | undefined
+  /** As the step before left them. */
+  status: WireStatus | undefined
+}
+
+type Step = (setting: Setting) => void | Promise<void>
+
+const STEPS: readonly Step[] = [setSize, setOwner, setMode, setTimes]
+
+export function setAttributes(context: MountContext, request: RequestOf<'setattr'>): Reply | Promise<Reply> {
+  const { header } = request
   const stamp = context.parts.cache.stamp()
   const file = context.parts.nodes.find(context.parts.nodes.inodeOf(header.nodeId))?.open
   const caller = callerFor(context, header, file)
   const path = context.path(header.nodeId)
-  let status: WireStatus | undefined
-  if (valid & SETATTR.size) status = await resize(context, request, caller, file)
+  const setting: Setting = { context, request, caller, path, file, status: undefined }
+  return after(takeSteps(setting, 0), () =>
+    after(setting.status ?? currentStatus(context, header.nodeId), status => {
+      if (file !== undefined) {
+        file.mode = status.mode
+        file.group = status.group
+        file.isAccessDue = true
+      }
+      return attributesReply(context, header.unique, status, stamp)
+    }),
+  )
+}
+
+/** One step after the other, without a pause where none is needed. */
+function takeSteps(setting: Setting, first: number): void | Promise<void> {
+  for (let at = first; at < STEPS.length; at++) {
+    const work = (STEPS[at] as Step)(setting)
+    if (work instanceof Promise) return work.then(() => takeSteps(setting, at + 1))
+  }
+}
+
+function setSize(setting: Setting): void | Promise<void> {
+  const { context, request, caller, file } = setting
+  if ((request.body.valid & SETATTR.size) === 0) return
+  return resize(context, request, caller, file).then(status => {
+    setting.status = status
+  })
+}
+
+function setOwner(setting: Setting): void | Promise<void> {
+  const { context, request, caller, path } = setting
+  const { header, body } = request
+  const { valid } = body
   if (valid & (SETATTR.uid | SETATTR.gid)) {
     const { identity } = context.parts
     const owner = valid & SETATTR.uid ? identity.userName(body.uid) : undefined
     const group = valid & SETATTR.gid ? identity.groupName(body.gid) : undefined
-    status = (await caller.call(chown, { path, owner, group })).status
-    status = (await withoutPrivileges(context, header, status, header.uid === 0)) ?? status
-  } else if (valid & SETATTR.killPrivileges) {
-    status ??= await currentStatus(context, header.nodeId)
-    status = (await withoutPrivileges(context, header, status)) ?? status
+    return after(ask(caller, chown, { path, owner, group }), ({ status }) =>
+      dropSetIds(setting, status, header.uid === 0),
+    )
   }
-  if (valid & SETATTR.mode) {
-    status = (await caller.call(chmod, { path, mode: body.mode & MODE_BITS })).status
-  }
-  const times = timesOf(valid, body)
-  if (times !== undefined) {
-    context.parts.accessTimes.forget(context.parts.nodes.inodeOf(header.nodeId))
-    // What is written and not saved yet would move the time again when it is.
-    if (times.mtime !== undefined) await file?.sync()
-    status = (await caller.call(utimes, { path, ...times })).status
-  }
-  status ??= await currentStatus(context, header.nodeId)
-  if (file !== undefined) {
-    file.mode = status.mode
-    file.group = status.group
-    file.isAccessDue = true
-  }
-  return attributesReply(context, header.unique, status, stamp)
+  if ((valid & SETATTR.killPrivileges) === 0) return
+  return after(setting.status ?? currentStatus(context, header.nodeId), status =>
+    dropSetIds(setting, status, false),
+  )
+}
+
+function dropSetIds(setting: Setting, status: WireStatus, isPrivileged: boolean): void | Promise<void> {
+  setting.status = status
+  // Most files have none.
+  if ((status.mode & (SET_UID | SET_GID)) === 0) return
+  return withoutPrivileges(setting.context, setting.request.header, status, isPrivileged).then(changed => {
+    setting.status = changed ?? status
+  })
+}
+
+function setMode(setting: Setting): void | Promise<void> {
+  const { valid, mode } = setting.request.body
+  if ((valid & SETATTR.mode) === 0) return
+  return after(ask(setting.caller, chmod, { path: setting.path, mode: mode & MODE_BITS }), ({ status }) => {
+    setting.status = status
+  })
+}
+
+function setTimes(setting: Setting): void | Promise<void> {
+  const { context, request, caller, path, file } = setting
+  const times = timesOf(request.body.valid, request.body)
+  if (times === undefined) return
+  context.parts.accessTimes.forget(context.parts.nodes.inodeOf(request.header.nodeId))
+  // What is written and not saved yet would move the time again when it is.
+  const saved = times.mtime === undefined || file === undefined || file.syncNow() ? undefined : file.sync()
+  return after(saved, () =>
+    after(ask(caller, utimes, { path, ...times }), ({ status }) => {
+      setting.status = status
+    }),
+  )
 }
 
 type SetIds = Pick<WireStatus, 'mode' | 'group' | 'kind'>
@@ -163,9 +227,9 @@ function callerFor(context: MountContext, header: RequestHeader, file: OpenFile 
   }
 }
 
-async function currentStatus(context: MountContext, nodeId: number): Promise<WireStatus> {
-  const { status } = await context.parts.rpc.call(stat, { path: context.path(nodeId), followLast: false })
-  return status
+function currentStatus(context: MountContext, nodeId: number): WireStatus | Promise<WireStatus> {
+  const request = { path: context.path(nodeId), followLast: false }
+  return after(ask(context.parts.rpc, stat, request), ({ status }) => status)
 }
 
 function attributesReply(context: MountContext, unique: number, status: WireStatus, stamp: Stamp): Reply {

@@ -17,7 +17,7 @@ import type { Stamp } from './kernel-cache.ts'
 import type { MountContext } from './mount-context.ts'
 import { OpenFile } from './open-file.ts'
 import { versionOf } from './page-versions.ts'
-import { done, reply } from './reply.ts'
+import { after, done, reply } from './reply.ts'
 
 /** Bits of open(2)'s flags in Linux's numbers. */
 const O_ACCESS_MODE = 3
@@ -34,6 +34,7 @@ const READ = 4
 const WRITE = 2
 const EXECUTE = 1
 const MODE_BITS = 0o7777
+const SET_IDS = 0o6000
 
 export function openFile(context: MountContext, request: RequestOf<'open'>): Promise<Reply> {
   const inodeId = context.parts.nodes.inodeOf(request.header.nodeId)
@@ -76,13 +77,12 @@ async function openDeclared(context: MountContext, { header, body }: RequestOf<'
   }
 }
 
-export async function createFile(
+export function createFile(
   context: MountContext,
   { header, body }: RequestOf<'create'>,
-): Promise<Reply> {
+): Reply | Promise<Reply> {
   const stamp = context.parts.cache.stamp()
   const path = context.child(header.nodeId, body.name)
-  const isWritable = (body.flags & O_ACCESS_MODE) !== O_RDONLY
   const request = {
     path,
     mode: body.mode & MODE_BITS,
@@ -92,18 +92,40 @@ export async function createFile(
     replication: 0,
     blockSize: 0,
   }
-  try {
-    if (isWritable) {
-      const lease = await LeasedFile.create(context.provenBy(header), request, {})
-      return created(context, header, { status: lease.status, stamp }, body.flags, lease)
-    }
-    const inline = new Uint8Array(0)
-    const { status } = await context.as(header).call(create, { ...request, inline })
-    return created(context, header, { status, stamp }, body.flags)
-  } catch (error) {
-    if (!isFsError(error, 'ALREADY_EXISTS') || body.flags & O_EXCL) throw error
-    return openExisting(context, header, path, body.flags)
+  const { flags } = body
+  const missed = (error: unknown): Promise<Reply> => {
+    if (!isFsError(error, 'ALREADY_EXISTS') || flags & O_EXCL) throw error
+    return openExisting(context, header, path, flags)
   }
+  if ((flags & O_ACCESS_MODE) === O_RDONLY) {
+    const whole = { ...request, inline: new Uint8Array(0) }
+    const made = context.as(header).call(create, whole)
+    return made.then(({ status }) => created(context, header, { status, stamp }, flags), missed)
+  }
+  let known: { readonly status: WireStatus } | undefined
+  try {
+    known = context.as(header).tryLocal?.(create, request)
+  } catch (error) {
+    return missed(error)
+  }
+  if (known !== undefined) return createdHere(context, header, { status: known.status, stamp }, flags)
+  return LeasedFile.create(context.provenBy(header), request, {}).then(
+    lease => created(context, header, { status: lease.status, stamp }, flags, lease),
+    missed,
+  )
+}
+
+/** Nobody else knows of the file, and who asks for its directory waits for us. */
+function createdHere(
+  context: MountContext,
+  header: RequestHeader,
+  { status, stamp }: { readonly status: WireStatus; readonly stamp: Stamp },
+  flags: number,
+): Reply {
+  const row = takeHandle(context, status, flags)
+  row.file.adoptNew(LeasedFile.taken(context.parts.session, status))
+  const entry = context.entry(status, header.nodeId, stamp)
+  return createReply(context, header, entry, row, isDirect(flags) ? OPEN_FLAG.directIo : 0)
 }
 
 async function created(
@@ -180,7 +202,18 @@ export async function readFile(context: MountContext, { header, body }: RequestO
   return { parts: [encodeDataHeader(header.unique, length), target.subarray(0, length)] }
 }
 
-export async function writeFile(context: MountContext, { header, body }: RequestOf<'write'>): Promise<Reply> {
+export function writeFile(context: MountContext, request: RequestOf<'write'>): Reply | Promise<Reply> {
+  const { header, body } = request
+  const { file, isAppending } = context.parts.handles.file(body.handle)
+  const isPlain = (body.writeFlags & WRITE_FLAG.killPrivileges) === 0 || (file.mode & SET_IDS) === 0
+  if (!isPlain || !context.writeMemory.hasRoom) return writeInTurn(context, request)
+  if (!file.writeNow(body.data, isAppending ? undefined : body.offset)) return writeInTurn(context, request)
+  file.isAccessDue = true
+  context.writeMemory.note(file)
+  return reply(encodeSize(header.unique, body.data.length))
+}
+
+async function writeInTurn(context: MountContext, { header, body }: RequestOf<'write'>): Promise<Reply> {
   const { file, isAppending } = context.parts.handles.file(body.handle)
   // The message's memory is used again as soon as this function waits.
   const data = Buffer.from(body.data)
@@ -196,11 +229,16 @@ export async function writeFile(context: MountContext, { header, body }: Request
   return reply(encodeSize(header.unique, data.length))
 }
 
-export async function flushFile(context: MountContext, { header, body }: RequestOf<'flush'>): Promise<Reply> {
+export function flushFile(
+  context: MountContext,
+  { header, body }: RequestOf<'flush'>,
+): Reply | Promise<Reply> {
   const { file, isWritable } = context.parts.handles.file(body.handle)
-  await file.flush(isWritable)
-  context.writeMemory.note(file)
-  return done(header)
+  const saved = file.flushNow(isWritable) ? undefined : file.flush(isWritable)
+  return after(saved, () => {
+    context.writeMemory.note(file)
+    return done(header)
+  })
 }
 
 export async function syncFile(context: MountContext, { header, body }: RequestOf<'fsync'>): Promise<Reply> {
@@ -210,12 +248,11 @@ export async function syncFile(context: MountContext, { header, body }: RequestO
   return done(header)
 }
 
-export async function releaseFile(
+export function releaseFile(
   context: MountContext,
   { header, body }: RequestOf<'release'>,
-): Promise<Reply> {
-  await dropHandle(context, body.handle)
-  return done(header)
+): Reply | Promise<Reply> {
+  return after(dropHandle(context, body.handle), () => done(header))
 }
 
 function noteRead(context: MountContext, file: OpenFile): void {
@@ -282,25 +319,30 @@ function cacheFlags(context: MountContext, status: WireStatus, flags: number): n
   return isSame ? OPEN_FLAG.keepCache : 0
 }
 
-async function dropHandle(context: MountContext, handle: number): Promise<void> {
+function dropHandle(context: MountContext, handle: number): void | Promise<void> {
   const row = context.parts.handles.file(handle)
   context.parts.handles.remove(handle)
-  await letGo(context, row)
+  if (!row.file.releaseNow(row.isWritable)) return letGo(context, row)
+  gone(context, row)
 }
 
 /**
  * A failure now can be told to nobody: close(2) had its answer at FLUSH. It is counted, and logged by the
  * mount.
  */
-async function letGo(context: MountContext, { file, isWritable, isShared }: FileHandleRow): Promise<void> {
-  const { nodes } = context.parts
+async function letGo(context: MountContext, row: FileHandleRow): Promise<void> {
   try {
-    await file.release(isWritable)
+    await row.file.release(row.isWritable)
   } catch (error) {
-    context.tellLateFailure(file.inodeId, error)
+    context.tellLateFailure(row.file.inodeId, error)
   } finally {
-    context.writeMemory.note(file)
-    if (isShared !== undefined) context.parts.locks.session.opens.close(file.inodeId)
-    if (file.handles === 0 && nodes.find(file.inodeId)?.open === file) nodes.setClosed(file.inodeId)
+    gone(context, row)
   }
+}
+
+function gone(context: MountContext, { file, isShared }: FileHandleRow): void {
+  const { nodes, locks } = context.parts
+  context.writeMemory.note(file)
+  if (isShared !== undefined) locks.session.opens.close(file.inodeId)
+  if (file.handles === 0 && nodes.find(file.inodeId)?.open === file) nodes.setClosed(file.inodeId)
 }

@@ -9,7 +9,7 @@ import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import * as files from './file-operations.ts'
 import type { MountContext } from './mount-context.ts'
-import { done, reply } from './reply.ts'
+import { after, done, reply } from './reply.ts'
 
 const F_UNLOCK = 2
 /** Last byte as the kernel says it for the end of any file. */
@@ -53,22 +53,38 @@ async function takeLock(context: MountContext, header: RequestHeader, ask: LockA
 }
 
 /** The descriptor's process may have others of the file: POSIX locks go all the same. */
-export async function flushFile(context: MountContext, request: RequestOf<'flush'>): Promise<Reply> {
+export function flushFile(context: MountContext, request: RequestOf<'flush'>): Reply | Promise<Reply> {
   const { header, body } = request
-  try {
-    return await files.flushFile(context, request)
-  } finally {
-    const { nodes, locks } = context.parts
-    await locks.session.closed(nodes.inodeOf(header.nodeId), ownerOf(body.lockOwner))
-  }
+  return thenUnlock(
+    () => files.flushFile(context, request),
+    () => {
+      const { nodes, locks } = context.parts
+      return locks.session.closed(nodes.inodeOf(header.nodeId), ownerOf(body.lockOwner))
+    },
+  )
 }
 
-export async function releaseFile(context: MountContext, request: RequestOf<'release'>): Promise<Reply> {
+export function releaseFile(context: MountContext, request: RequestOf<'release'>): Reply | Promise<Reply> {
+  return thenUnlock(
+    () => files.releaseFile(context, request),
+    () => context.parts.locks.released(request.body.handle),
+  )
+}
+
+/** Locks go whatever becomes of the work, and before it is answered. */
+function thenUnlock(
+  work: () => Reply | Promise<Reply>,
+  unlock: () => void | Promise<void>,
+): Reply | Promise<Reply> {
+  let worked: Reply | Promise<Reply>
   try {
-    return await files.releaseFile(context, request)
-  } finally {
-    await context.parts.locks.released(request.body.handle)
+    worked = work()
+  } catch (error) {
+    worked = Promise.reject(error)
   }
+  if (worked instanceof Promise) return worked.finally(unlock)
+  const reply = worked
+  return after(unlock(), () => reply)
 }
 
 const NEVER = new AbortController().signal

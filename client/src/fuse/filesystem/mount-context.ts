@@ -139,12 +139,12 @@ export class MountContext {
    * Before the kernel hears attributes that look like those of the pages it has, though the content is
    * another, it forgets the pages. It may be busy with them; then it is not waited for for long.
    */
-  async dropPages(status: WireStatus): Promise<void> {
+  dropPages(status: WireStatus): Promise<unknown> | undefined {
     const node = this.parts.nodes.find(status.id)
-    if (node === undefined || !this.#hasOtherPages(status)) return
+    if (node === undefined || !this.#hasOtherPages(status)) return undefined
     node.pages = versionOf(status)
     const message = encodeInvalidateInode(this.parts.nodes.nodeIdOf(status.id), 0, 0)
-    await Promise.race([this.notifyInPool?.(message), sleep(DROP_MS)])
+    return Promise.race([this.notifyInPool?.(message), sleep(DROP_MS)])
   }
 
   #hasOtherPages(status: WireStatus): boolean {

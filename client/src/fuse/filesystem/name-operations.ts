@@ -17,47 +17,65 @@ import {
   stat,
   symlink,
 } from '@hopbine/common/protocol/metadata.ts'
+import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { RENAME_FLAG } from '../protocol/constants.ts'
 import { encodeData, encodeNegativeEntry } from '../protocol/encode.ts'
-import type { RequestOf } from '../protocol/request.ts'
+import type { RequestHeader, RequestOf } from '../protocol/request.ts'
 import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import { deviceText, isDevice, kindOfType, TYPE, TYPE_MASK } from './attributes.ts'
+import type { Stamp } from './kernel-cache.ts'
 import type { MountContext } from './mount-context.ts'
-import { done, entryReply, reply } from './reply.ts'
+import { after, ask, done, entryReply, reply } from './reply.ts'
 
 const MODE_BITS = 0o7777
 
-export async function lookup(context: MountContext, { header, body }: RequestOf<'lookup'>): Promise<Reply> {
+type Answer = Reply | Promise<Reply>
+
+export function lookup(context: MountContext, { header, body }: RequestOf<'lookup'>): Answer {
   const { cache, nodes } = context.parts
   const stamp = cache.stamp()
-  try {
-    const request = { path: context.child(header.nodeId, body.name), followLast: false }
-    const { status } = await context.as(header).call(stat, request)
-    return entryReply(context, header, context.entry(status, header.nodeId, stamp))
-  } catch (error) {
+  const missed = (error: unknown): Reply => {
     if (!isFsError(error, 'NOT_FOUND')) throw error
     const entryMs = cache.entryMs(stamp, nodes.inodeOf(header.nodeId), body.name)
     if (entryMs === 0) throw error
     return reply(encodeNegativeEntry(header.unique, entryMs))
   }
+  const request = { path: context.child(header.nodeId, body.name), followLast: false }
+  let found: StatusAnswer | Promise<StatusAnswer>
+  try {
+    found = ask(context.as(header), stat, request)
+  } catch (error) {
+    return missed(error)
+  }
+  if (found instanceof Promise) {
+    return found.then(answer => newEntry(context, header, answer, stamp), missed)
+  }
+  return newEntry(context, header, found, stamp)
 }
 
-export async function makeDirectory(
+type StatusAnswer = { readonly status: WireStatus }
+
+function newEntry(
   context: MountContext,
-  { header, body }: RequestOf<'mkdir'>,
-): Promise<Reply> {
+  header: RequestHeader,
+  { status }: StatusAnswer,
+  stamp: Stamp,
+): Reply {
+  return entryReply(context, header, context.entry(status, header.nodeId, stamp))
+}
+
+export function makeDirectory(context: MountContext, { header, body }: RequestOf<'mkdir'>): Answer {
   const stamp = context.parts.cache.stamp()
   const request = {
     path: context.child(header.nodeId, body.name),
     mode: body.mode & MODE_BITS,
     umask: body.umask,
   }
-  const { status } = await context.as(header).call(mkdir, request)
-  return entryReply(context, header, context.entry(status, header.nodeId, stamp))
+  return after(ask(context.as(header), mkdir, request), made => newEntry(context, header, made, stamp))
 }
 
-export async function makeNode(context: MountContext, { header, body }: RequestOf<'mknod'>): Promise<Reply> {
+export function makeNode(context: MountContext, { header, body }: RequestOf<'mknod'>): Answer {
   const stamp = context.parts.cache.stamp()
   const type = body.mode & TYPE_MASK
   const path = context.child(header.nodeId, body.name)
@@ -66,40 +84,39 @@ export async function makeNode(context: MountContext, { header, body }: RequestO
   const caller = context.as(header)
   if (type === TYPE.file || type === 0) {
     const kept = { ifExists: IF_EXISTS.fail, createParents: false, replication: 0, blockSize: 0 }
-    const { status } = await caller.call(create, { path, mode, umask, ...kept, inline: new Uint8Array(0) })
-    return entryReply(context, header, context.entry(status, header.nodeId, stamp))
+    const request = { path, mode, umask, ...kept, inline: new Uint8Array(0) }
+    return after(ask(caller, create, request), made => newEntry(context, header, made, stamp))
   }
   const kind = kindOfType(type)
   if (kind === undefined) throw new PosixError('EINVAL', `files of type ${type.toString(8)} cannot be made`)
   const device = isDevice(kind) ? deviceText(body.device) : ''
-  const { status } = await caller.call(mknod, { path, kind, mode, device, umask })
-  return entryReply(context, header, context.entry(status, header.nodeId, stamp))
+  const request = { path, kind, mode, device, umask }
+  return after(ask(caller, mknod, request), made => newEntry(context, header, made, stamp))
 }
 
-export async function makeLink(
-  context: MountContext,
-  { header, body }: RequestOf<'symlink'>,
-): Promise<Reply> {
+export function makeLink(context: MountContext, { header, body }: RequestOf<'symlink'>): Answer {
   const stamp = context.parts.cache.stamp()
   const request = { path: context.child(header.nodeId, body.name), target: body.target }
-  const { status } = await context.as(header).call(symlink, request)
-  return entryReply(context, header, context.entry(status, header.nodeId, stamp))
+  return after(ask(context.as(header), symlink, request), made => newEntry(context, header, made, stamp))
 }
 
-export async function hardLink(context: MountContext, { header, body }: RequestOf<'link'>): Promise<Reply> {
+export function hardLink(context: MountContext, { header, body }: RequestOf<'link'>): Answer {
   const stamp = context.parts.cache.stamp()
   const request = { from: context.path(body.oldNodeId), to: context.child(header.nodeId, body.name) }
-  const { status } = await context.as(header).call(link, request)
-  context.parts.nodes.find(status.id)?.open?.named()
-  return entryReply(context, header, context.entry(status, header.nodeId, stamp))
+  return after(ask(context.as(header), link, request), linked => {
+    context.parts.nodes.find(linked.status.id)?.open?.named()
+    return newEntry(context, header, linked, stamp)
+  })
 }
 
-export async function readLink(context: MountContext, { header }: RequestOf<'readlink'>): Promise<Reply> {
-  const { target } = await context.parts.rpc.call(readlink, { path: context.path(header.nodeId) })
-  return reply(encodeData(header.unique, Buffer.from(target)))
+export function readLink(context: MountContext, { header }: RequestOf<'readlink'>): Answer {
+  const request = { path: context.path(header.nodeId) }
+  return after(ask(context.parts.rpc, readlink, request), ({ target }) =>
+    reply(encodeData(header.unique, Buffer.from(target))),
+  )
 }
 
-export async function unlink(context: MountContext, { header, body }: RequestOf<'unlink'>): Promise<Reply> {
+export function unlink(context: MountContext, { header, body }: RequestOf<'unlink'>): Answer {
   const path = context.child(header.nodeId, body.name)
   const request = {
     path,
@@ -107,34 +124,33 @@ export async function unlink(context: MountContext, { header, body }: RequestOf<
     only: REMOVE.file,
     keepOpen: context.openInodes(header.nodeId, body.name),
   }
-  const { kept } = await context.as(header).call(remove, request)
-  context.orphaned(kept)
-  return done(header)
+  return after(ask(context.as(header), remove, request), ({ kept }) => {
+    context.orphaned(kept)
+    return done(header)
+  })
 }
 
-export async function removeDirectory(
-  context: MountContext,
-  { header, body }: RequestOf<'rmdir'>,
-): Promise<Reply> {
+export function removeDirectory(context: MountContext, { header, body }: RequestOf<'rmdir'>): Answer {
   const path = context.child(header.nodeId, body.name)
-  await context.as(header).call(remove, { path, recursive: false, only: REMOVE.directory })
-  return done(header)
+  const request = { path, recursive: false, only: REMOVE.directory }
+  return after(ask(context.as(header), remove, request), () => done(header))
 }
 
-export async function move(
+export function move(
   context: MountContext,
   { header, body }: RequestOf<'rename'> | RequestOf<'rename2'>,
-): Promise<Reply> {
+): Answer {
   const request = {
     from: context.child(header.nodeId, body.name),
     to: context.child(body.newParent, body.newName),
     mode: renameMode(body.flags),
     keepOpen: context.openInodes(body.newParent, body.newName),
   }
-  const { kept } = await context.as(header).call(rename, request)
-  context.orphaned(kept)
-  context.moved(header.nodeId, body.name, body.newParent, body.newName)
-  return done(header)
+  return after(ask(context.as(header), rename, request), ({ kept }) => {
+    context.orphaned(kept)
+    context.moved(header.nodeId, body.name, body.newParent, body.newName)
+    return done(header)
+  })
 }
 
 function renameMode(flags: number): number {

@@ -107,6 +107,12 @@ export class OpenFile {
     })
   }
 
+  /** The same at once, for one that nobody has opened before. */
+  adoptNew(lease: LeasedFile): void {
+    assert(this.#writer === undefined && this.#turns.isIdle, 'a new file has no writer')
+    this.#writer = RandomWriter.openEmpty(this.#session, lease)
+  }
+
   /** Takes over where the content is, from an open that began at `stamp`. */
   useMap(map: FileMap, stamp: Stamp): void {
     this.#map = map
@@ -132,6 +138,18 @@ export class OpenFile {
     const map = await FileMap.open(this.#session, inodePath(this.inodeId), position, {})
     if (this.#writer === undefined && this.#handles > 0) this.useMap(map, stamp)
     return map
+  }
+
+  /**
+   * Writes at once if nothing has to be waited for; undefined is the end, wherever that is by now. False:
+   * nothing has happened.
+   */
+  writeNow(bytes: Uint8Array, position: number | undefined): boolean {
+    const writer = this.#writer
+    if (writer === undefined || this.#closing !== undefined) return false
+    if (!writer.writeNow(bytes, position ?? writer.size)) return false
+    this.#changed = now()
+    return true
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
@@ -174,6 +192,13 @@ export class OpenFile {
     this.#changed = undefined
   }
 
+  /** The same, at once where nobody has to be asked; false: nothing has happened. */
+  syncNow(): boolean {
+    if (this.#closing !== undefined || this.#writer?.syncNow() === false) return false
+    this.#changed = undefined
+    return true
+  }
+
   /** Others may have written until now, or may from now on: what was written is saved, the rest forgotten. */
   async settle(): Promise<void> {
     await this.#closeWriter()
@@ -187,11 +212,39 @@ export class OpenFile {
     else await this.sync()
   }
 
-  /** A handle is gone. True when it was the last one. */
-  async release(isWritable: boolean): Promise<boolean> {
+  /** The same, at once where nobody has to be asked; false: nothing has happened. */
+  flushNow(isWritable: boolean): boolean {
+    if (this.#writer === undefined) return true
+    if (!isWritable || this.#writableHandles > 1) return this.syncNow()
+    if (!this.#turns.isIdle || !this.#writer.closeNow()) return false
+    this.#writer = undefined
+    this.#map = undefined
+    this.#changed = undefined
+    return true
+  }
+
+  /** Like `release` of a file that has nothing to save; false: nothing has happened. */
+  releaseNow(isWritable: boolean): boolean {
+    if (this.#writer !== undefined || !this.#turns.isIdle || this.#endOrphan !== undefined) return false
+    this.#dropHandle(isWritable)
+    if (this.#handles === 0) this.#forget()
+    return true
+  }
+
+  #dropHandle(isWritable: boolean): void {
     this.#handles -= 1
     if (isWritable) this.#writableHandles -= 1
     assert(this.#handles >= 0 && this.#writableHandles >= 0, 'more releases than opens')
+  }
+
+  #forget(): void {
+    this.#map = undefined
+    this.#endOpen()
+  }
+
+  /** A handle is gone. True when it was the last one. */
+  async release(isWritable: boolean): Promise<boolean> {
+    this.#dropHandle(isWritable)
     try {
       if (this.#writableHandles === 0) await this.#closeWriter()
     } catch (error) {
@@ -217,8 +270,7 @@ export class OpenFile {
   }
 
   async #letGo(): Promise<void> {
-    this.#map = undefined
-    this.#endOpen()
+    this.#forget()
     const end = this.#endOrphan
     if (end === undefined) return
     this.#endOrphan = undefined

@@ -37,9 +37,13 @@ export class WriteMemory {
     this.#bytes += bytes
   }
 
+  get hasRoom(): boolean {
+    return this.#bytes <= this.#max
+  }
+
   /** Resolves when no more is held than may be. Throws the last failure when nothing more can be saved. */
   async room(): Promise<void> {
-    if (this.#bytes <= this.#max) return
+    if (this.hasRoom) return
     this.#makingRoom ??= this.#makeRoom().finally(() => {
       this.#makingRoom = undefined
     })

@@ -7,7 +7,7 @@ import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import { aclKindOf, aclNames, lacksAcl, readAcl, writeAcl } from './acl-operations.ts'
 import type { MountContext } from './mount-context.ts'
-import { done, reply } from './reply.ts'
+import { after, ask, done, reply } from './reply.ts'
 
 /** setxattr(2)'s flags are the ways of the protocol: create 1, replace 2. */
 const HOW_MASK = 3
@@ -40,7 +40,7 @@ export async function setAttribute(
  * Answered at once where it can be: programs that list files ask for ACLs of each, and the kernel for
  * capabilities at each write.
  */
-export function getAttribute(context: MountContext, request: RequestOf<'getxattr'>): Promise<Reply> {
+export function getAttribute(context: MountContext, request: RequestOf<'getxattr'>): Reply | Promise<Reply> {
   const { header, body } = request
   const acl = aclKindOf(body.name)
   if (acl !== undefined && lacksAcl(context, header.nodeId, acl)) throw new PosixError('ENODATA')
@@ -52,15 +52,16 @@ export function getAttribute(context: MountContext, request: RequestOf<'getxattr
   return fetchAttribute(context, request, acl)
 }
 
-async function fetchAttribute(
+function fetchAttribute(
   context: MountContext,
   { header, body }: RequestOf<'getxattr'>,
   acl: ReturnType<typeof aclKindOf>,
-): Promise<Reply> {
-  if (acl !== undefined) return sized(header, await readAcl(context, header.nodeId, acl), body.size)
+): Reply | Promise<Reply> {
+  if (acl !== undefined) {
+    return readAcl(context, header.nodeId, acl).then(value => sized(header, value, body.size))
+  }
   const request = { path: context.path(header.nodeId), name: body.name }
-  const { value } = await context.as(header).call(getXattr, request)
-  return sized(header, value, body.size)
+  return after(ask(context.as(header), getXattr, request), ({ value }) => sized(header, value, body.size))
 }
 
 export function listAttributes(
