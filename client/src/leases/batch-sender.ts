@@ -47,10 +47,34 @@ export class BatchSender {
   #isStopped = false
   /** Why the last try was not taken; undefined after one that was. */
   trouble: FsError | undefined
+  #asking: Promise<void> | undefined
 
   constructor(parts: SenderParts) {
     this.#parts = parts
     parts.queue.onWaiting = isUrgent => this.wake(isUrgent)
+  }
+
+  /** The namenode takes nothing but what frees space. */
+  get isFull(): boolean {
+    return this.trouble?.code === 'NO_SPACE'
+  }
+
+  /** Resolves when the namenode takes what it did not take; rejects when it still does not. */
+  untilTaken(): Promise<void> {
+    const { queue } = this.#parts
+    if (queue.count > 0) return queue.sync()
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined
+    })
+    return this.#asking
+  }
+
+  /** An empty batch is taken when others would be. */
+  async #ask(): Promise<void> {
+    const { rpc, queue, ids } = this.#parts
+    const answer = await rpc.call(applyQueue, this.#requestOf(queue.nextNumber, []))
+    ids.add(answer.firstId, answer.ids)
+    this.trouble = undefined
   }
 
   /** Nothing is sent any more. */
@@ -100,11 +124,13 @@ export class BatchSender {
     const request = this.#requestOf(first, steps)
     for (;;) {
       try {
-        const answer = await rpc.call(applyQueue, request)
+        const frees = this.isFull && queue.isFreeing
+        const answer = await rpc.call(applyQueue, { ...request, frees })
         if (this.#isStopped) return false
         counters.batches += 1
         counters.operations += steps.length
-        this.trouble = undefined
+        // What passes because it frees space does not say that there is some.
+        if (!frees) this.trouble = undefined
         ids.add(answer.firstId, answer.ids)
         queue.confirm(Math.min(answer.applied, first + steps.length - 1))
         onConfirmed()

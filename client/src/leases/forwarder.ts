@@ -15,6 +15,7 @@ import {
   open,
   punch,
   releaseOrphans,
+  remove,
   stat,
   statfs,
   truncate,
@@ -35,6 +36,8 @@ import type { Tenure } from './tenure.ts'
 const CONTENT_METHODS: ReadonlySet<number> = new Set(
   [append, truncate, addBlock, commitExtents, complete, abandon, punch].map(({ id }) => id),
 )
+/** Tries to commit what stands before a removal while the disk is full. */
+const FREE_TRIES = 3
 /** Callers remembered at one directory. */
 const REACH_MAX = 256
 /** They change who has the file open: local calls about it wait. */
@@ -103,7 +106,12 @@ export class Forwarder {
   /** What is queued about the subjects of a call is committed. */
   async #commitAbout(footprint: Footprint, isAboutAll = false): Promise<void> {
     const { queue, overlay } = this.#tenure
-    if (isAboutAll) return queue.sync()
+    if (isAboutAll) {
+      return queue.sync().catch((error: unknown) => {
+        // How full it is must be seen also when it is full.
+        if (!isFsError(error, 'NO_SPACE')) throw error
+      })
+    }
     let ticket = 0
     const note = (inode: LocalInode | undefined): void => {
       if (inode !== undefined && inode.pending > ticket) ticket = inode.pending
@@ -250,7 +258,7 @@ export class Forwarder {
     try {
       this.#markStale(footprint)
       await this.#openWritten(footprint)
-      await this.#tenure.queue.sync()
+      await (method.id === remove.id ? this.#freed() : this.#tenure.queue.sync())
       try {
         return await this.#rpc.call(method, request, options)
       } finally {
@@ -259,6 +267,20 @@ export class Forwarder {
       }
     } finally {
       release()
+    }
+  }
+
+  /** Everything is committed, for a call that frees space: also on a full disk. */
+  async #freed(): Promise<void> {
+    const { queue } = this.#tenure
+    for (let tries = 1; ; tries++) {
+      queue.free()
+      try {
+        return await queue.sync()
+      } catch (error) {
+        // The first ones may have been sent before, and without a word of it.
+        if (!isFsError(error, 'NO_SPACE') || tries === FREE_TRIES) throw error
+      }
     }
   }
 

@@ -58,6 +58,8 @@ async function sendAll(
       ids: 0,
       names: 0,
       diskBytes: 0,
+      // Who mounts on a full disk may want to remove something.
+      frees: true,
     })
     if (answer.failed !== undefined) {
       throw new FsError('LEASE_LOST', `operation ${answer.applied + 1}: ${errorOf(answer.failed).message}`)

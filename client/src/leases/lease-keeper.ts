@@ -61,7 +61,14 @@ export class LeaseKeeper {
     const { tenure, rpc, counters } = this.#parts
     const { inodes, removed } = tenure.overlay
     const pending = inodes.get(inodeId)?.pending ?? removed.get(inodeId) ?? 0
-    if (!tenure.queue.isSettled(pending)) await tenure.queue.sync(pending)
+    try {
+      if (!tenure.queue.isSettled(pending)) await tenure.queue.sync(pending)
+    } catch (error) {
+      if (!isFsError(error, 'NO_SPACE')) throw error
+      // What frees space passes at the namenode.
+      this.#refuse(inodeId, FAILED_RETRY_MS)
+      return false
+    }
     const request = { queueId: tenure.queueId, inodeId, ids: tenure.ids.wanted }
     const answer = await rpc.call(acquireDirectory, request).catch((error: unknown) => {
       // The call itself, which goes to the namenode then, tells what is wrong.

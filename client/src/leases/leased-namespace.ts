@@ -302,7 +302,10 @@ export class LeasedNamespace implements MountClient {
   }
 
   async #begin(): Promise<void> {
-    await this.#openTerm()
+    await this.#openTerm().catch((error: unknown) => {
+      if (!isFsError(error, 'NO_SPACE')) throw error
+      this.#reopenLater()
+    })
     this.#rpc.listen(PUSH.recall, payload => {
       const { queueId, inodeIds } = recall.decode(payload)
       const term = this.#term

@@ -180,12 +180,12 @@ export function localRemove(
 ): ResponseOf<typeof remove> | Detour {
   const { path, recursive, only, keepOpen = [] } = request
   if (recursive || only > REMOVE.directory) return Detour.forward
-  const place = placeOf(state, path, caller, 'change')
+  const place = placeOf(state, path, caller, 'free')
   if (place instanceof Detour) return place
   const { directory, name, inode } = place
   if (inode === undefined) throw notFound(path)
   if (!inode.isCovered) return Detour.forward
-  const detour = hindranceOf(state, inode, 'change')
+  const detour = hindranceOf(state, inode, 'free')
   if (detour !== undefined) return detour
   requireKind(inode, path, only)
   requireRemovable(directory, caller, inode.status.owner)
@@ -193,6 +193,7 @@ export function localRemove(
   const time = state.time()
   if (!removeQuietly(state, place, inode, isKept, caller, time)) {
     queueStep(state, { method: remove, request, caller, time, about: [inode, directory.inode] })
+    state.queue.free()
   }
   dropName(state, directory, name, inode, time, isKept)
   const isDirectory = inode.isDirectory ? 1 : 0

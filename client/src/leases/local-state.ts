@@ -33,10 +33,13 @@ export interface LocalState {
   keepContent(inode: LocalInode, content: Uint8Array): void
   /**
    * Undefined, or what a change has to wait for: room in the queue, in the leases, or a namenode that takes
-   * it.
+   * it. `isFreeing`: the change frees space, so a full disk is none.
    */
-  hindrance(): Promise<unknown> | undefined
+  hindrance(isFreeing: boolean): Promise<unknown> | undefined
 }
+
+/** What is to be done: nothing that anybody sees, a change, or one that frees space. */
+export type Purpose = 'look' | 'change' | 'free'
 
 /** A name in a leased directory. */
 export interface LocalPlace {
@@ -65,12 +68,12 @@ export function placeOf(
   state: LocalState,
   path: string,
   caller: LocalCaller,
-  purpose: 'look' | 'change',
+  purpose: Purpose,
 ): LocalPlace | Detour {
   const parts = inodePathParts(path)
   if (parts === undefined || parts.name === '') return Detour.forward
   const directory = state.overlay.directories.get(parts.id)
-  if (directory === undefined) return purpose === 'change' ? Detour.lease([parts.id]) : Detour.forward
+  if (directory === undefined) return purpose !== 'look' ? Detour.lease([parts.id]) : Detour.forward
   const detour = enter(state, directory, caller, purpose)
   if (detour !== undefined) return detour
   const name = checkedName(parts.name)
@@ -82,11 +85,11 @@ export function enter(
   state: LocalState,
   directory: LocalDirectory,
   caller: LocalCaller,
-  purpose: 'look' | 'change',
+  purpose: Purpose,
 ): Detour | undefined {
   if (directory.blocked !== undefined) return Detour.wait(directory.blocked)
-  if (purpose === 'change') {
-    const hindrance = state.hindrance()
+  if (purpose !== 'look') {
+    const hindrance = state.hindrance(purpose === 'free')
     if (hindrance !== undefined) return Detour.wait(hindrance)
   }
   state.overlay.used(directory)
@@ -124,7 +127,7 @@ export function inodeOf(
   state: LocalState,
   path: string,
   caller: LocalCaller,
-  purpose: 'look' | 'change',
+  purpose: Purpose,
 ): LocalInode | Detour {
   const parts = inodePathParts(path)
   if (parts === undefined || parts.name !== '') return Detour.forward
@@ -135,16 +138,12 @@ export function inodeOf(
 }
 
 /** What calls about an inode wait for. */
-export function hindranceOf(
-  state: LocalState,
-  inode: LocalInode,
-  purpose: 'look' | 'change',
-): Detour | undefined {
+export function hindranceOf(state: LocalState, inode: LocalInode, purpose: Purpose): Detour | undefined {
   if (inode.busy !== undefined) return Detour.wait(inode.busy)
   const own = inode.directory?.blocked
   if (own !== undefined) return Detour.wait(own)
   for (const { blocked } of inode.places) if (blocked !== undefined) return Detour.wait(blocked)
-  const hindrance = purpose === 'change' ? state.hindrance() : undefined
+  const hindrance = purpose === 'look' ? undefined : state.hindrance(purpose === 'free')
   return hindrance === undefined ? undefined : Detour.wait(hindrance)
 }
 

@@ -80,6 +80,8 @@ export class OperationQueue {
   #applied = 0
   /** Every ticket up to this one is applied or cancelled. */
   #settled = 0
+  /** Ticket up to which something that frees space waits; 0: never. */
+  #freeing = 0
   #failure: FsError | undefined
   /** Called when something waits to be sent; `isUrgent` if somebody waits for its commit. */
   onWaiting: ((isUrgent: boolean) => void) | undefined
@@ -237,6 +239,15 @@ export class OperationQueue {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ ticket, isUrgent: false, resolve, reject })
     })
+  }
+
+  /** What is queued up to now frees space, or stands before what does: it passes also on a full disk. */
+  free(): void {
+    this.#freeing = this.lastTicket
+  }
+
+  get isFreeing(): boolean {
+    return this.#freeing > this.#settled
   }
 
   /** Resolves when there is room again. */

@@ -128,8 +128,9 @@ export class Tenure implements LocalState {
     return ids
   }
 
-  hindrance(): Promise<unknown> | undefined {
-    if (this.sender.trouble !== undefined) return this.queue.sync()
+  hindrance(isFreeing: boolean): Promise<unknown> | undefined {
+    const { sender } = this
+    if (sender.trouble !== undefined && !(isFreeing && sender.isFull)) return sender.untilTaken()
     if (this.queue.isFull) return this.queue.untilRoom()
     const isCrowded =
       this.overlay.directories.size >= DIRECTORIES_MAX || this.overlay.entryCount >= ENTRIES_MAX

@@ -108,6 +108,8 @@ export const applyQueue = method(
     /** Room wanted for what follows, below each quota root that the queue has leases under. */
     names: int,
     diskBytes: int,
+    /** Something that frees space is among them or waits behind them: on a full disk they pass as it does. */
+    frees: optional(flag),
   }),
   record({
     /** Number of the last operation of the queue that is applied. */

@@ -82,7 +82,7 @@ const KNOWN: Record<string, string> = {
   sparseBlocks: '89d24b89c04a',
   openQueue: 'b2cf94063c37',
   acquireDirectory: '08d5c1f06660',
-  applyQueue: 'e65297f5fe0b',
+  applyQueue: '287ffcca523f',
   closeQueue: '00763aa52eac',
   attachQueue: 'c1f1a09cf61f',
   releaseDirectory: 'e632bdbf6802',

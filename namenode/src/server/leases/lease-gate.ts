@@ -150,9 +150,11 @@ export class LeaseGate {
     return true
   }
 
-  /** Whether a write hands in what others wait for, so that it must pass also on a full disk. */
+  /** Whether a write hands in what others, or what frees space, wait for: it passes also on a full disk. */
   isAwaited({ id }: { readonly id: number }, request: unknown): boolean {
-    return id === applyQueue.id && this.#recalls.concerns((request as RequestOf<typeof applyQueue>).queueId)
+    if (id !== applyQueue.id) return false
+    const { queueId, frees } = request as RequestOf<typeof applyQueue>
+    return frees === true || this.#recalls.concerns(queueId)
   }
 
   /** Why a directory is not leased now, whatever the state says. */
