@@ -25,6 +25,7 @@ import {
   type LocalCaller,
   type LocalState,
   named,
+  type Purpose,
   queueStep,
   requireRight,
 } from './local-state.ts'
@@ -114,7 +115,8 @@ export function localAbandon(
   state: LocalState,
   { inodeId }: RequestOf<typeof abandon>,
 ): Record<string, never> | Detour {
-  const inode = openHere(state, inodeId)
+  // It changes nothing that anybody sees, so that a full disk is no hindrance.
+  const inode = openHere(state, inodeId, 'look')
   if (inode instanceof Detour) return inode
   close(inode)
   return {}
@@ -129,10 +131,10 @@ export function localAddBlock(
   return inode instanceof Detour ? inode : Detour.upgrade(inodeId)
 }
 
-function openHere(state: LocalState, inodeId: number): LocalInode | Detour {
+function openHere(state: LocalState, inodeId: number, purpose: Purpose = 'change'): LocalInode | Detour {
   const inode = state.overlay.inodes.get(inodeId)
   if (inode === undefined) return Detour.forward
-  const detour = hindranceOf(state, inode, 'change')
+  const detour = hindranceOf(state, inode, purpose)
   if (detour !== undefined) return detour
   return inode.isOpenHere ? inode : Detour.forward
 }

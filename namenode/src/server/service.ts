@@ -152,7 +152,7 @@ export class Service implements RpcService {
     }
     const { method } = operation
     const request = method.request.decode(payload)
-    housekeeping.requireSpace(operation, leases.isAwaited(method, request))
+    housekeeping.requireSpace(operation, leases.isAwaited(connection, method, request))
     if (leases.mayDelay(connection, method)) {
       const again = (kept: Reader): void => this.#again(connection, header, kept)
       if (leases.delays(connection, method, request, again)) return

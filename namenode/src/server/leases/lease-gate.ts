@@ -8,6 +8,7 @@ import type { Host } from '@hopbine/common/base/host.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
 import type { status } from '@hopbine/common/protocol/cluster.ts'
 import { acquireDirectory, applyQueue } from '@hopbine/common/protocol/directory-leases.ts'
+import { append } from '@hopbine/common/protocol/metadata.ts'
 import type { Method, RequestOf, ResponseOf } from '@hopbine/common/protocol/method.ts'
 import type { ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { Reader } from '@hopbine/common/wire/reader.ts'
@@ -151,10 +152,13 @@ export class LeaseGate {
   }
 
   /** Whether a write hands in what others, or what frees space, wait for: it passes also on a full disk. */
-  isAwaited({ id }: { readonly id: number }, request: unknown): boolean {
-    if (id !== applyQueue.id) return false
-    const { queueId, frees } = request as RequestOf<typeof applyQueue>
-    return frees === true || this.#recalls.concerns(queueId)
+  isAwaited({ clientId }: ServerConnection, { id }: { readonly id: number }, request: unknown): boolean {
+    if (id === applyQueue.id) {
+      const { queueId, frees } = request as RequestOf<typeof applyQueue>
+      return frees === true || this.#recalls.concerns(queueId)
+    }
+    // Files that are being written in a directory are opened here before it is given back.
+    return id === append.id && this.#recalls.concerns(this.#ownOf(clientId))
   }
 
   /** Why a directory is not leased now, whatever the state says. */
