@@ -32,8 +32,10 @@ export function localChmod(
   if (inode instanceof Detour) return inode
   const { status } = inode
   requireOwner(caller, status)
+  const newMode = chmodMode(caller, status.kind, status.group, mode)
+  if (newMode === status.mode && setAgain(state, inode)) return { status: named(status, '') }
   return save(state, chmod, request, caller, inode, () => {
-    status.mode = chmodMode(caller, status.kind, status.group, mode)
+    status.mode = newMode
   })
 }
 
@@ -55,10 +57,15 @@ export function localChown(
   if (chownProblem(caller, status.owner, status.group, owner, group) !== undefined) {
     throw new FsError('NOT_PERMITTED', 'only a superuser may give files away, or to a group that is not his')
   }
+  const next = {
+    mode: chownMode(caller, status.kind, status.group, status.mode),
+    owner: owner ?? status.owner,
+    group: group ?? status.group,
+  }
+  const isSame = next.mode === status.mode && next.owner === status.owner && next.group === status.group
+  if (isSame && setAgain(state, inode)) return { status: named(status, '') }
   return save(state, chown, request, caller, inode, () => {
-    status.mode = chownMode(caller, status.kind, status.group, status.mode)
-    if (owner !== undefined) status.owner = owner
-    if (group !== undefined) status.group = group
+    Object.assign(status, next)
   })
 }
 
@@ -99,6 +106,19 @@ function changeable(state: LocalState, path: string, caller: LocalCaller): Local
   return inode
 }
 
+/**
+ * Attributes are set to what they are, which only ctime tells: the operation before, if it set attributes of
+ * the same inode, happens now instead. False: there is none that was not sent.
+ */
+function setAgain(state: LocalState, inode: LocalInode): boolean {
+  const { attributesStep: step } = inode
+  if (step === undefined || !state.queue.isLast(step)) return false
+  const time = state.time()
+  state.queue.retime(step, time)
+  setChanged(inode.status, time)
+  return true
+}
+
 function save<Req extends { path: string }>(
   state: LocalState,
   method: Method<Req, unknown>,
@@ -110,6 +130,7 @@ function save<Req extends { path: string }>(
   const time = state.time()
   const step = queueStep(state, { method, request, caller, time, about: [inode] })
   inode.own?.push(step)
+  inode.attributesStep = step
   change()
   setChanged(inode.status, time)
   if (inode.isDirectory) state.overlay.reachEpoch += 1

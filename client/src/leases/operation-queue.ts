@@ -167,6 +167,20 @@ export class OperationQueue {
     this.amended += 1
   }
 
+  /** The last operation, which was not sent, happens later. */
+  retime(step: QueuedStep, { seconds, nanos }: StepTime): void {
+    assert(this.isLast(step), 'times go in order')
+    const before = { seconds: step.seconds, nanos: step.nanos }
+    Object.assign(step, { seconds, nanos })
+    try {
+      this.#log.amended(step)
+    } catch (error) {
+      Object.assign(step, before)
+      throw error
+    }
+    this.amended += 1
+  }
+
   /** An operation that was not sent never was. */
   cancel(step: QueuedStep): void {
     assert(step.state === 'waiting', 'only what was not sent is cancelled')

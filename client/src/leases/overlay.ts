@@ -30,6 +30,8 @@ export class LocalInode {
   pending = 0
   /** The newest operation that gave it its content, which may still be amended. */
   draft: Draft | undefined
+  /** The newest operation that set its mode, owner or times. */
+  attributesStep: QueuedStep | undefined
   /** Every operation about it, from its creation on, that concerns nothing else; undefined: others do. */
   own: QueuedStep[] | undefined
   /** Made under the lease, and nobody else has seen it since. */

@@ -13,6 +13,8 @@ import { after, ask, done, reply } from './reply.ts'
 const HOW_MASK = 3
 /** Names that there may be; whether the caller may see them the kernel has asked. */
 const SPACES = /^(user|trusted|security)\../
+// The kernel asks so often for what there is none of that the stack of an error would cost more than the rest.
+const NO_ATTRIBUTE = new PosixError('ENODATA')
 
 export async function setAttribute(
   context: MountContext,
@@ -43,11 +45,11 @@ export async function setAttribute(
 export function getAttribute(context: MountContext, request: RequestOf<'getxattr'>): Reply | Promise<Reply> {
   const { header, body } = request
   const acl = aclKindOf(body.name)
-  if (acl !== undefined && lacksAcl(context, header.nodeId, acl)) throw new PosixError('ENODATA')
+  if (acl !== undefined && lacksAcl(context, header.nodeId, acl)) throw NO_ATTRIBUTE
   if (acl === undefined) {
     requireSupported(body.name)
     const known = SPACES.test(body.name) ? context.knownFlags(header.nodeId) : undefined
-    if (known !== undefined && (known & FLAG.xattrs) === 0) throw new PosixError('ENODATA')
+    if (known !== undefined && (known & FLAG.xattrs) === 0) throw NO_ATTRIBUTE
   }
   return fetchAttribute(context, request, acl)
 }
