@@ -4,6 +4,7 @@
  * and after a sync the namenode says exactly what was said here, to the nanosecond.
  */
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connectSession } from '@hopbine/client/fs/find-server.ts'
 import { inodePath } from '@hopbine/client/fs/paths.ts'
 import { LeasedNamespace } from '@hopbine/client/leases/leased-namespace.ts'
@@ -251,7 +252,8 @@ class Field {
     this.tested = new World(parts.plain, roots[1] as number)
   }
 
-  static async open(count: number): Promise<Field> {
+  /** `idleMs`: leases that nobody uses for so long are given back. */
+  static async open(count: number, idleMs?: number): Promise<Field> {
     const backOff = { backOffMs: 1, backOffMaxMs: 20 }
     const directoryLeaseTimes = { ...DIRECTORY_LEASE_TIMES, ...backOff }
     const cluster = await bootInProcess({ datanodes: 0, namenode: { directoryLeaseTimes } })
@@ -267,7 +269,9 @@ class Field {
       const rpc = await connectSession({ home: cluster.home })
       const journalPath = join(cluster.home, 'run', `test${at}.journal`)
       const logger = makeLogger('test', 'error')
-      sessions.push({ rpc, leased: await LeasedNamespace.open({ rpc, journalPath, owner: '', logger }) })
+      const idle = idleMs === undefined ? {} : { idleMs }
+      const options = { rpc, journalPath, owner: '', logger, ...idle }
+      sessions.push({ rpc, leased: await LeasedNamespace.open(options) })
     }
     return new Field({ cluster, plain, sessions }, roots)
   }
@@ -336,6 +340,18 @@ t.test('a random history is answered as by the namenode, which ends with the sam
     const told = await outcome(rpc.call(stat, { path: inodePath(id), followLast: false }))
     t.same(bare(told), bare(known[at]), `inode ${id}`)
   }
+})
+
+t.test('what is idle is given back, and leased again when it is used', async t => {
+  const field = await Field.open(1, 25)
+  t.teardown(() => field.close())
+  const { leased } = field.sessions[0] as Field['sessions'][number]
+  if (!(await sameHistory(t, field, 1))) return
+  while (leased.figures().directories !== 0) await sleep(5)
+  t.ok(leased.counters.idle > 0, `${leased.counters.idle} directories were given back`)
+  const before = leased.counters.acquired
+  await leased.call(mkdir, { path: field.tested.path(0, 'again'), mode: 0o755, umask: 0 })
+  t.equal(leased.counters.acquired, before + 1)
 })
 
 t.test('two sessions that recall from one another see one history', async t => {

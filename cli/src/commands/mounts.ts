@@ -37,7 +37,8 @@ export const command = defineCommand({
       return EXIT.ok
     }
     const lines = overview(seen)
-    if (values.operations) lines.push(...seen.flatMap(row => ['', row.mount.directory, ...operations(row)]))
+    if (values.operations)
+      lines.push(...seen.flatMap(row => ['', row.mount.directory, ...operations(row), ...leases(row)]))
     process.stdout.write(lines.map(line => `${line}\n`).join(''))
     return EXIT.ok
   },
@@ -73,6 +74,30 @@ function operations({ figures }: Seen): string[] {
     ['left', 'right', 'right', 'right', 'right'],
   )
 }
+
+/** What the mount answered by itself under directory leases; nothing if it has none. */
+function leases({ figures }: Seen): string[] {
+  const counts = figures?.leases as Record<string, number> | undefined
+  if (counts === undefined) return []
+  const rows = LEASE_ROWS.map(([name, key]) => [`  ${name}`, String(counts[key] ?? 0)])
+  return tableLines([['  LEASES', 'NOW OR SO FAR'], ...rows], ['left', 'right'])
+}
+
+const LEASE_ROWS = [
+  ['directories', 'directories'],
+  ['waiting', 'waiting'],
+  ['calls answered here', 'local'],
+  ['calls forwarded', 'forwarded'],
+  ['operations', 'operations'],
+  ['batches', 'batches'],
+  ['cancelled', 'cancelled'],
+  ['recalls', 'recalls'],
+  ['recall p50 ms', 'recallP50Ms'],
+  ['recall p99 ms', 'recallP99Ms'],
+  ['given back idle', 'idle'],
+  ['fsync waits', 'syncs'],
+  ['lost', 'lost'],
+] as const
 
 function operationsOf(figures: Record<string, unknown> | undefined): Record<string, OperationFigures> {
   return (figures?.operations ?? {}) as Record<string, OperationFigures>

@@ -13,6 +13,8 @@ export class LeaseCounters {
   acquired = 0
   refused = 0
   recalls = 0
+  /** Directories given back because nobody used them. */
+  idle = 0
   /** Somebody waited for a commit: fsync and the like. */
   syncs = 0
   lost = 0
@@ -27,10 +29,10 @@ export class LeaseCounters {
 
   toJSON(): Record<string, number> {
     const { local, forwarded, operations, batches } = this
-    const { acquired, refused, recalls, syncs, lost } = this
+    const { acquired, refused, recalls, idle, syncs, lost } = this
     const recall = { recalls, recallP50Ms: this.#percentile(0.5), recallP99Ms: this.#percentile(0.99) }
     const counts = { local, forwarded, operations, batches }
-    return { ...counts, acquired, refused, ...recall, syncs, lost }
+    return { ...counts, acquired, refused, ...recall, idle, syncs, lost }
   }
 
   #percentile(share: number): number {

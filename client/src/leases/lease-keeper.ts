@@ -13,6 +13,8 @@ import type { Tenure } from './tenure.ts'
 
 /** Directories given back at once when there are too many. */
 const ROOM_DIRECTORIES = 1_024
+/** Period in which a directory is used, or given back, in milliseconds. */
+const IDLE_MS = 120_000
 /** Refusals remembered, so that the same directory is not asked for again too soon. */
 const REFUSALS_MAX = 65_536
 /** When to ask again for what could not be asked for, in milliseconds. */
@@ -24,6 +26,8 @@ export interface KeeperParts {
   readonly tenure: Tenure
   readonly rpc: RpcCaller
   readonly counters: LeaseCounters
+  /** Directories that nobody used for so long, or up to twice as long, are given back, in milliseconds. */
+  readonly idleMs: number | undefined
 }
 
 export class LeaseKeeper {
@@ -38,6 +42,10 @@ export class LeaseKeeper {
   constructor(parts: KeeperParts) {
     this.#parts = parts
     parts.tenure.onCrowded = () => this.#makeRoom()
+    const timer = setInterval(() => {
+      if (parts.tenure.isOver) clearInterval(timer)
+      else this.#giveBackIdle()
+    }, parts.idleMs ?? IDLE_MS).unref()
   }
 
   /** True when all of these are leased, or may be: the call is tried again. */
@@ -215,6 +223,15 @@ export class LeaseKeeper {
       }
       await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
     }
+  }
+
+  /** What is not used costs others a recall, and the namenode a row. */
+  #giveBackIdle(): void {
+    const { tenure, counters } = this.#parts
+    if (tenure.sender.trouble !== undefined) return
+    const idle = tenure.overlay.idle().filter(({ blocked }) => blocked === undefined)
+    counters.idle += idle.length
+    if (idle.length > 0) void this.giveBack(idle)
   }
 
   /** Gives back what was used longest ago. */

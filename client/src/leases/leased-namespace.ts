@@ -42,7 +42,7 @@ import {
 import { localRename } from './local-rename.ts'
 import { type LocalCaller, type LocalState, ROOT_CALLER_KEY } from './local-state.ts'
 import { lostError } from './operation-queue.ts'
-import { Tenure } from './tenure.ts'
+import { figuresOf, Tenure } from './tenure.ts'
 
 export interface LeasedNamespaceOptions {
   readonly rpc: RpcClient
@@ -50,6 +50,8 @@ export interface LeasedNamespaceOptions {
   /** Says in the journal whose it is. */
   readonly owner: string
   readonly logger: Logger
+  /** Directories that nobody used for so long are given back, in milliseconds; default: two minutes. */
+  readonly idleMs?: number
   /** The kernel may hold what is not true any more. */
   onLost?(): void
 }
@@ -289,16 +291,7 @@ export class LeasedNamespace implements MountClient {
 
   /** Counters and sizes, for people and programs that watch. */
   figures(): Record<string, unknown> {
-    const { tenure } = this.#term ?? {}
-    return {
-      ...this.counters.toJSON(),
-      amended: tenure?.queue.amended ?? 0,
-      cancelled: tenure?.queue.cancelled ?? 0,
-      directories: tenure?.overlay.directories.size ?? 0,
-      entries: tenure?.overlay.entryCount ?? 0,
-      waiting: tenure?.queue.count ?? 0,
-      waitingBytes: tenure?.queue.bytes ?? 0,
-    }
+    return { ...this.counters.toJSON(), ...figuresOf(this.#term?.tenure) }
   }
 
   async #begin(): Promise<void> {
@@ -326,7 +319,8 @@ export class LeasedNamespace implements MountClient {
       counters: this.counters,
       clock: this.#clock,
     })
-    const keeper = new LeaseKeeper({ tenure, rpc: this.#rpc, counters: this.counters })
+    const { idleMs } = this.#options
+    const keeper = new LeaseKeeper({ tenure, rpc: this.#rpc, counters: this.counters, idleMs })
     tenure.onLost = error => this.#lose(tenure, error)
     this.#term = { tenure, keeper, forwarder: new Forwarder(tenure, keeper, this.#rpc) }
   }

@@ -78,6 +78,8 @@ export class LocalDirectory {
   readonly quotaRoot: number
   /** It is being given back: nothing is done locally any more. */
   isLeaving = false
+  /** The last period in which it was used; 0: it is new. */
+  usedIn = 0
   #sorted: string[] | undefined
 
   constructor(inode: LocalInode, quotaRoot: number) {
@@ -127,6 +129,8 @@ export class Overlay {
   /** Ticket of the last operation about each inode that is not known any more, while that may be queued. */
   readonly removed = new Map<number, number>()
   #entries = 0
+  /** Number of the period in which directories are used now, from 1. */
+  #period = 1
   /** Grows when a right above some directory may have changed. */
   reachEpoch = 0
 
@@ -178,8 +182,22 @@ export class Overlay {
     if (inode !== undefined && !isKept) this.#forgetIfLoose(inode)
   }
 
+  /** Begins the next period; answers the directories that nobody used since the last one began. */
+  idle(): LocalDirectory[] {
+    const idle: LocalDirectory[] = []
+    for (const directory of this.directories.values()) {
+      if (directory.usedIn === this.#period) break
+      // One that was made here is used for the first time.
+      if (directory.usedIn === 0) directory.usedIn = this.#period
+      else idle.push(directory)
+    }
+    this.#period += 1
+    return idle
+  }
+
   /** The most recent use of a directory. */
   used(directory: LocalDirectory): void {
+    directory.usedIn = this.#period
     this.directories.delete(directory.id)
     this.directories.set(directory.id, directory)
   }

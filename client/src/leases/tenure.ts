@@ -39,6 +39,18 @@ export interface TenureParts {
   readonly clock: LeaseClock
 }
 
+/** What a queue and its leases are now. */
+export function figuresOf(tenure: Tenure | undefined): Record<string, number> {
+  return {
+    amended: tenure?.queue.amended ?? 0,
+    cancelled: tenure?.queue.cancelled ?? 0,
+    directories: tenure?.overlay.directories.size ?? 0,
+    entries: tenure?.overlay.entryCount ?? 0,
+    waiting: tenure?.queue.count ?? 0,
+    waitingBytes: tenure?.queue.bytes ?? 0,
+  }
+}
+
 export class Tenure implements LocalState {
   readonly queueId = randomBytes(16).toString('hex')
   readonly self: LocalCaller
