@@ -295,8 +295,11 @@ export class RandomWriter {
     work.catch(() => undefined)
   }
 
-  /** Puts one gathering into the block. After a failure the next flush begins with the same one. */
-  async #flush(): Promise<void> {
+  /**
+   * Puts one gathering into the block, `durably` on the members' disks. After a failure the next flush begins
+   * with the same one.
+   */
+  async #flush(durably = false): Promise<void> {
     await this.#leaseAgain({})
     if (this.#flushing === undefined) {
       if (this.#dirty.count === 0) return
@@ -305,13 +308,18 @@ export class RandomWriter {
     }
     const blocks = this.#appender(this.#leased())
     for (const { offset, bytes } of this.#flushing.pieces()) await blocks.append(offset, bytes)
-    await blocks.flush()
+    // One question for both: what is synced has arrived.
+    await (durably ? blocks.sync() : blocks.flush())
     this.#flushing = undefined
     if (blocks.extents.length >= UNCOMMITTED_MAX) await this.#commit()
   }
 
+  get #isFlushed(): boolean {
+    return this.#flushing === undefined && this.#dirty.count === 0
+  }
+
   async #flushAll(): Promise<void> {
-    while (this.#flushing !== undefined || this.#dirty.count > 0) await this.#flush()
+    while (!this.#isFlushed) await this.#flush()
   }
 
   /** Bytes behind `size` may be in blocks or on their way; those in `#dirty` are cut already. */
@@ -348,8 +356,8 @@ export class RandomWriter {
       if (this.#small.isDirty) await this.#completeSmall(this.#small)
       return
     }
-    await this.#flushAll()
-    await this.#blocks?.sync()
+    if (this.#isFlushed) await this.#blocks?.sync()
+    while (!this.#isFlushed) await this.#flush(true)
     await this.#commit()
   }
 
