@@ -1,9 +1,9 @@
 /** Operations on extended attributes. Each acts as the caller. Two names stand for ACLs. */
 import { getXattr, listXattrs, removeXattr, setXattr } from '@hopbine/common/protocol/metadata.ts'
 import { FLAG } from '@hopbine/common/protocol/types.ts'
-import { encodeData, encodeSize } from '../protocol/encode.ts'
+import { encodeData, encodeError, encodeSize } from '../protocol/encode.ts'
 import type { RequestHeader, RequestOf } from '../protocol/request.ts'
-import { PosixError } from '../session/errno.ts'
+import { errnoNumber, PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import { aclKindOf, aclNames, lacksAcl, readAcl, writeAcl } from './acl-operations.ts'
 import type { MountContext } from './mount-context.ts'
@@ -13,8 +13,7 @@ import { after, ask, done, reply } from './reply.ts'
 const HOW_MASK = 3
 /** Names that there may be; whether the caller may see them the kernel has asked. */
 const SPACES = /^(user|trusted|security)\../
-// The kernel asks so often for what there is none of that the stack of an error would cost more than the rest.
-const NO_ATTRIBUTE = new PosixError('ENODATA')
+const ENODATA = errnoNumber('ENODATA')
 
 export async function setAttribute(
   context: MountContext,
@@ -45,11 +44,11 @@ export async function setAttribute(
 export function getAttribute(context: MountContext, request: RequestOf<'getxattr'>): Reply | Promise<Reply> {
   const { header, body } = request
   const acl = aclKindOf(body.name)
-  if (acl !== undefined && lacksAcl(context, header.nodeId, acl)) throw NO_ATTRIBUTE
+  if (acl !== undefined && lacksAcl(context, header.nodeId, acl)) return noAttribute(header)
   if (acl === undefined) {
     requireSupported(body.name)
     const known = SPACES.test(body.name) ? context.knownFlags(header.nodeId) : undefined
-    if (known !== undefined && (known & FLAG.xattrs) === 0) throw NO_ATTRIBUTE
+    if (known !== undefined && (known & FLAG.xattrs) === 0) return noAttribute(header)
   }
   return fetchAttribute(context, request, acl)
 }
@@ -102,6 +101,10 @@ export async function removeAttribute(
     context.forgetFlags(header.nodeId)
   }
   return done(header)
+}
+
+function noAttribute(header: RequestHeader): Reply {
+  return { parts: [encodeError(header.unique, ENODATA)], isError: true }
 }
 
 /** Size 0 asks how long the value is. */

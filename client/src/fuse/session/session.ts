@@ -17,6 +17,8 @@ import { errnoNumber, errnoOf } from './errno.ts'
 export interface Reply {
   /** The whole message, in pieces. */
   readonly parts: readonly Buffer[]
+  /** It tells an expected error: throwing one costs more than answering it. */
+  readonly isError?: boolean
   /** Takes back what the answer would have given the kernel; called when the kernel does not get it. */
   undo?(): void
 }
@@ -177,7 +179,7 @@ export class FuseSession {
   }
 
   #answer(pending: Pending, reply: Reply): void {
-    this.counters.record(pending.name, performance.now() - pending.startedMs, false)
+    this.counters.record(pending.name, performance.now() - pending.startedMs, reply.isError === true)
     this.#write(reply.parts, reply)
   }
 
