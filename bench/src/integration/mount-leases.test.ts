@@ -9,6 +9,7 @@ import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { FileSystem } from '@hopbine/client/index.ts'
 import { randomRuns, SeededNumbers } from '@hopbine/common/testing/random-runs.ts'
 import t from 'tap'
@@ -17,6 +18,7 @@ import { patternAt } from './content.ts'
 import { FileHistory } from './file-history.ts'
 import { Mounted, mountHindrance } from './mounted.ts'
 
+const HOPBINE = fileURLToPath(new URL('../../../scripts/hopbine', import.meta.url))
 const KIB = 1024
 const MIB = 1024 * KIB
 
@@ -110,6 +112,12 @@ t.test('a tree that is unpacked under leases is whole for a client, another moun
     (local as number) - (before.local as number) > 1500,
     `answered here: ${local}, elsewhere: ${forwarded}`,
   )
+  const table = spawnSync(HOPBINE, ['mounts', '--operations', '--home', home], { encoding: 'utf8' }).stdout
+  const lines = table.split('\n').map(line => line.trim().replace(/ +/g, ' '))
+  const rows = lines.slice(lines.indexOf('LEASES NOW OR SO FAR') + 1)
+  for (const name of ['directories', 'cancelled', 'recall p99 ms', 'fsync waits']) {
+    t.match(rows.find(row => row.startsWith(name)) ?? '', /^[a-z0-9 ]+ [\d.]+$/, name)
+  }
   t.equal((await client.readFile('/tree/d7/f5')).length, (7 * 37 + 5 * 101) % 5000)
   t.equal((await client.getFileStatus('/tree/d7/hard')).nlink, 2)
   const compared = spawnSync('diff', ['-r', '--no-dereference', source, two.path('tree')], {

@@ -255,9 +255,11 @@ export class LeasedNamespace implements MountClient {
    * Resolves when everything answered so far is committed. EIO, once, for a file whose changes were lost.
    */
   async sync(inodeId?: number): Promise<void> {
-    this.counters.syncs += 1
     if (inodeId !== undefined && this.#lost.delete(inodeId)) throw lostError()
-    await this.#term?.tenure.queue.sync()
+    const queue = this.#term?.tenure.queue
+    if (queue === undefined || queue.isSettled(queue.lastTicket)) return
+    this.counters.syncs += 1
+    await queue.sync()
   }
 
   /**
