@@ -6,17 +6,12 @@ import { assert } from '@hopbine/common/base/assert.ts'
 import { Writer } from '@hopbine/common/wire/writer.ts'
 import { FRAME_HEADER_BYTES } from '../log/frame.ts'
 import type { Entry } from '../raft/messages.ts'
+import { type Batch, ProposedEntry } from './proposed-entry.ts'
 
 /** One batch takes at most so many entries and about so many bytes; what comes then begins the next. */
 const BATCH_ENTRIES_MAX = 4096
 const BATCH_BYTES_MAX = 4 * 1024 * 1024
 const LENGTH_BYTES = 4
-
-interface Batch {
-  readonly writer: Writer
-  readonly firstIndex: number
-  entries: number
-}
 
 /** For `SegmentedLog.append`: the header's room, then each entry behind its length. */
 export interface Frame {
@@ -31,38 +26,36 @@ export class ProposalBatches {
   /** Batches that are being stored. */
   #taken: Batch[] = []
   readonly #spares: Writer[] = []
-  #start = 0
   pendingBytes = 0
 
-  /**
-   * Encodes a proposal for `index`; `end` or `cancel` follows. What `encode` throws leaves nothing behind.
-   */
-  begin(index: number, encode: (writer: Writer) => void): Buffer {
-    const { writer } = this.#batchFor(index)
-    this.#start = writer.position
+  /** Encodes a proposal; what `encode` throws leaves nothing behind. */
+  add(index: number, term: number, encode: (writer: Writer) => void): ProposedEntry {
+    const batch = this.#batchFor(index, term)
+    const { writer } = batch
+    const start = writer.position
     writer.u32(0)
     try {
       encode(writer)
     } catch (error) {
-      this.cancel()
+      this.#rewind(batch, start)
       throw error
     }
-    return writer.viewFrom(this.#start + LENGTH_BYTES)
-  }
-
-  end(): void {
-    const batch = this.#open.at(-1)
-    assert(batch !== undefined, 'a proposal was begun')
-    const bytes = batch.writer.position - this.#start
-    batch.writer.patchU32(this.#start, bytes - LENGTH_BYTES)
+    const entry = new ProposedEntry(index, term, batch, start + LENGTH_BYTES)
+    writer.patchU32(start, entry.length)
     batch.entries += 1
-    this.pendingBytes += bytes
+    this.pendingBytes += LENGTH_BYTES + entry.length
+    return entry
   }
 
-  cancel(): void {
-    const batch = this.#open.at(-1)
-    assert(batch !== undefined, 'a proposal was begun')
-    batch.writer.rewind(this.#start)
+  /** Takes back the proposal that was added last. */
+  remove({ batch, length }: ProposedEntry): void {
+    batch.entries -= 1
+    this.pendingBytes -= LENGTH_BYTES + length
+    this.#rewind(batch, batch.writer.position - length - LENGTH_BYTES)
+  }
+
+  #rewind(batch: Batch, position: number): void {
+    batch.writer.rewind(position)
     if (batch.entries === 0) this.#open.pop()
   }
 
@@ -104,15 +97,15 @@ export class ProposalBatches {
     this.pendingBytes = 0
   }
 
-  #batchFor(index: number): Batch {
+  #batchFor(index: number, term: number): Batch {
     const last = this.#open.at(-1)
-    const follows = last !== undefined && last.firstIndex + last.entries === index
+    const follows = last?.term === term && last.firstIndex + last.entries === index
     const hasRoom = (last?.entries ?? 0) < BATCH_ENTRIES_MAX && (last?.writer.position ?? 0) < BATCH_BYTES_MAX
     if (follows && hasRoom) return last
     const writer = this.#spares.pop() ?? new Writer(64 * 1024)
     writer.reset()
     for (let i = 0; i < FRAME_HEADER_BYTES / 8; i++) writer.f64(0)
-    const batch = { writer, firstIndex: index, entries: 0 }
+    const batch = { writer, firstIndex: index, term, entries: 0 }
     this.#open.push(batch)
     return batch
   }

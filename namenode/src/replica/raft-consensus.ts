@@ -87,14 +87,12 @@ export class RaftConsensus implements Consensus {
   /** Throws BUSY if too much waits, NOT_LEADER if this member does not lead. */
   propose(encode: (writer: Writer) => void): number {
     const index = this.#core.lastIndex + 1
-    const data = this.#batches.begin(index, encode)
-    const result = this.#core.propose(data)
+    const entry = this.#batches.add(index, this.#core.term, encode)
+    const result = this.#core.propose(entry)
     if (typeof result !== 'number') {
-      this.#batches.cancel()
+      this.#batches.remove(entry)
       throw new FsError(result === 'full' ? 'BUSY' : 'NOT_LEADER', `the proposal was refused: ${result}`)
     }
-    assert(result === index, 'nothing else puts entries into the log within a turn')
-    this.#batches.end()
     this.#plan()
     return index
   }

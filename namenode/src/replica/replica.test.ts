@@ -2,6 +2,7 @@ import { makeLogger } from '@hopbine/common/base/log.ts'
 import { create, mkdir } from '@hopbine/common/protocol/metadata.ts'
 import t from 'tap'
 import { SegmentedLog } from '../log/segmented-log.ts'
+import { NOTHING_OPEN } from '../operations/open-elsewhere.ts'
 import type { WriteOperation } from '../operations/operation.ts'
 import { WRITE_OPERATIONS } from '../operations/registry.ts'
 import { openDatabase } from '../store/database.ts'
@@ -99,7 +100,7 @@ t.test('a full log refuses by name and serves again when there is room', async t
     const command = {
       ...mkdirCommand('', sequence),
       operation,
-      body: { request, firstId: 5000 + sequence, silent: [] },
+      body: { request, firstId: 5000 + sequence, silent: [], elsewhere: NOTHING_OPEN },
     }
     replica.propose(
       command,
