@@ -1,7 +1,7 @@
 /**
- * Where the frames of one segment begin, by the first index of each. Two numbers a frame, so that a segment of
- * many small frames costs little memory. A frame holds what lies before the first index of the next one: the
- * end of an earlier frame counts no more where a later frame begins.
+ * Where the frames of one segment begin, by the first index of each. Two numbers a frame, so that a segment
+ * of many small frames costs little memory. A frame holds what lies before the first index of the next one:
+ * the end of an earlier frame counts no more where a later frame begins.
  */
 
 const FRAMES_AT_FIRST = 64

@@ -72,12 +72,11 @@ export interface Frame {
   readonly bytes: number
 }
 
+/** What the header says besides lengths and checksum. */
+export type FrameFacts = Pick<Frame, 'firstIndex' | 'term' | 'entries' | 'isConfiguration'>
+
 /** Room for the header is in front of the payload already, so that nothing is copied. */
-export function sealFrame(
-  frame: Buffer,
-  salt: Buffer,
-  facts: Pick<Frame, 'firstIndex' | 'term' | 'entries' | 'isConfiguration'>,
-): void {
+export function sealFrame(frame: Buffer, salt: Buffer, facts: FrameFacts): void {
   frame.writeUInt32LE(FRAME_MAGIC, 0)
   frame.writeUInt32LE(frame.length - FRAME_HEADER_BYTES, 4)
   frame.writeUInt32LE(facts.entries + (facts.isConfiguration ? CONFIGURATION_BIT : 0), 12)

@@ -1,6 +1,18 @@
 /** One file of the log: what is known of it in memory, and how its frames are read. */
+import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
-import { decodeFrame, type Frame, LENGTH_BYTES, SEGMENT_HEADER_BYTES, type SegmentHeader } from './frame.ts'
+import {
+  aligned,
+  decodeFrame,
+  encodeVote,
+  FRAME_HEADER_BYTES,
+  type Frame,
+  LENGTH_BYTES,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  type StoredVote,
+  sealFrame,
+} from './frame.ts'
 import { FramePlaces } from './frame-places.ts'
 import type { LogFile } from './log-disk.ts'
 
@@ -9,6 +21,12 @@ export interface LogEntry {
   readonly term: number
   /** It holds who belongs to the group, not a command. */
   readonly isConfiguration: boolean
+  readonly bytes: Buffer
+}
+
+/** The configuration of an entry, as its bytes; opaque here. */
+export interface StoredConfiguration {
+  readonly index: number
   readonly bytes: Buffer
 }
 
@@ -83,4 +101,23 @@ export function damaged(name: string, at: number, lastIndex: number): FsError {
       '(hopbine admin restore FILE)',
     { segment: name, at, lastIndex },
   )
+}
+
+/** Puts a configuration at the beginning of a segment, for the time when that of its entry is gone. */
+export function repeatConfiguration(segment: Segment, { index, bytes }: StoredConfiguration): void {
+  const frame = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), bytes])
+  const facts = { firstIndex: index, term: 0, entries: 0, isConfiguration: true }
+  sealFrame(frame, segment.header.salt, facts)
+  segment.file.write(frame, segment.end)
+  segment.end += aligned(frame.length)
+}
+
+/** Puts a vote behind the last frame; it lies in the room that the segment keeps for that, or is a defect. */
+export function writeVote(segment: Segment, vote: StoredVote): void {
+  const frame = encodeVote(vote)
+  assert(segment.end + frame.length <= segment.file.size(), 'there is room for a vote')
+  const { firstIndex, salt } = segment.header
+  sealFrame(frame, salt, { firstIndex, term: vote.term, entries: 0, isConfiguration: false })
+  segment.file.write(frame, segment.end)
+  segment.end += aligned(frame.length)
 }

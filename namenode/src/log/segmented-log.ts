@@ -10,9 +10,9 @@ import {
   decodeFrame,
   decodeSegmentHeader,
   encodeSegmentHeader,
-  encodeVote,
   FRAME_HEADER_BYTES,
   type Frame,
+  type FrameFacts,
   findFrame,
   LENGTH_BYTES,
   SEGMENT_HEADER_BYTES,
@@ -29,19 +29,16 @@ import {
   nameOf,
   readAll,
   readFrame,
+  repeatConfiguration,
   Segment,
+  type StoredConfiguration,
+  writeVote,
 } from './segment.ts'
 import { TermList, type TermStart } from './term-list.ts'
 
-/** The configuration of an entry, as its bytes; opaque here. */
-export interface StoredConfiguration {
-  readonly index: number
-  readonly bytes: Buffer
-}
-
-type FrameFacts = Pick<Frame, 'firstIndex' | 'entries' | 'term' | 'isConfiguration'>
-
 const SPARE_NAME = 'spare'
+/** Each segment keeps so much room for votes of later segments that are taken back, in bytes. */
+const VOTES_ROOM_BYTES = 4096
 /** Of a segment that was taken back and not yet removed. */
 const CUT_ENDING = '.cut'
 /** Payload of the frame that holds a vote. */
@@ -125,7 +122,8 @@ export class SegmentedLog {
   /** True if a frame with so much payload fits without a new segment. */
   fits(payloadBytes: number): boolean {
     const segment = this.#segments.at(-1)
-    return segment !== undefined && segment.end + FRAME_HEADER_BYTES + payloadBytes <= this.#segmentBytes
+    const room = this.#segmentBytes - Math.min(VOTES_ROOM_BYTES, this.#segmentBytes / 8)
+    return segment !== undefined && segment.end + FRAME_HEADER_BYTES + payloadBytes <= room
   }
 
   /** Starts the next segment; waits for the spare if it is not there yet. Throws NO_SPACE. */
@@ -140,7 +138,7 @@ export class SegmentedLog {
     const { bytes, header } = encodeSegmentHeader(firstIndex, this.lastTerm)
     file.write(bytes, 0)
     const segment = new Segment(nameOf(firstIndex), file, header)
-    if (this.#vote !== undefined) this.#writeVote(segment, this.#vote)
+    if (this.#vote !== undefined) writeVote(segment, this.#vote)
     for (const configuration of this.#configurations) repeatConfiguration(segment, configuration)
     file.syncNow()
     this.syncs += 1
@@ -170,9 +168,13 @@ export class SegmentedLog {
    * that each one that stays begins where the one before it ends.
    */
   truncate(index: number): void {
-    assert(index > this.base.firstIndex && index <= this.#lastIndex, 'only entries of the log are taken back')
+    assert(index > this.base.firstIndex && index <= this.#lastIndex, 'entries of the log are taken back')
     while (this.#segments.length > 1 && (this.#segments.at(-1)?.header.firstIndex ?? 0) >= index) {
       const { name, file } = this.#segments.pop() as Segment
+      const last = this.#segments.at(-1)
+      // The vote may lie in what goes, and a member must not forget it for a moment.
+      if (last !== undefined && this.#vote !== undefined) writeVote(last, this.#vote)
+      last?.file.syncNow()
       file.close()
       // The new name is durable before the segment before it is written again.
       this.#disk.rename(name, `${name}${CUT_ENDING}`)
@@ -185,7 +187,7 @@ export class SegmentedLog {
   appendVote(vote: StoredVote): void {
     const segment = this.#segments.at(-1)
     assert(segment !== undefined && this.fits(VOTE_FRAME_BYTES), 'the vote fits')
-    this.#writeVote(segment, vote)
+    writeVote(segment, vote)
     this.#vote = vote
   }
 
@@ -215,8 +217,8 @@ export class SegmentedLog {
   }
 
   /**
-   * Entries from `from` to at most `to`, of about `bytesMax` bytes in all but at least one, in memory of their
-   * own. For a reader that lags: it reads only the frames that it needs.
+   * Entries from `from` to at most `to`, of about `bytesMax` bytes in all but at least one, in memory of
+   * their own. For a reader that lags: it reads only the frames that it needs.
    */
   readSome(from: number, to: number, bytesMax: number): LogEntry[] {
     assert(from >= this.firstIndex && to <= this.#lastIndex, 'the log holds what is read')
@@ -286,14 +288,6 @@ export class SegmentedLog {
     this.#terms.truncate(index)
     this.#configurations = this.#configurations.filter(configuration => configuration.index < index)
     this.#lastIndex = index - 1
-  }
-
-  #writeVote(segment: Segment, vote: StoredVote): void {
-    const frame = encodeVote(vote)
-    const facts = { firstIndex: this.#lastIndex + 1, term: vote.term, entries: 0, isConfiguration: false }
-    sealFrame(frame, segment.header.salt, facts)
-    segment.file.write(frame, segment.end)
-    segment.end += aligned(frame.length)
   }
 
   #openSegment(name: string): void {
@@ -387,13 +381,4 @@ export class SegmentedLog {
       },
     )
   }
-}
-
-/** The log goes on without the segment that held it. */
-function repeatConfiguration(segment: Segment, { index, bytes }: StoredConfiguration): void {
-  const frame = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), bytes])
-  const facts = { firstIndex: index, term: 0, entries: 0, isConfiguration: true }
-  sealFrame(frame, segment.header.salt, facts)
-  segment.file.write(frame, segment.end)
-  segment.end += aligned(frame.length)
 }

@@ -149,3 +149,18 @@ t.test('configurations outlive the segments of their entries, and go when they a
   t.same(known(log), ['3 two'])
   t.same(known(await openLog(disk.copy(), log.base.firstIndex)).at(-1), '3 two')
 })
+
+t.test('a vote is kept when the segment that holds it is taken back', async t => {
+  const disk = new MemoryLogDisk()
+  const log = await openLog(disk)
+  await append(log, ['a'], 1)
+  while (disk.list().length < 4) await append(log, ['y'.repeat(200)], 1)
+  log.appendVote({ term: 5, vote: 3 })
+  await append(log, ['z'], 1)
+  log.truncate(2)
+  const crashed = await openLog(disk.crash(() => false))
+  t.same(crashed.vote, { term: 5, vote: 3 }, 'even if the power fails right then')
+  t.match(crashed, { lastTerm: 1 })
+  await append(log, ['b'], 6)
+  t.same((await openLog(disk.copy())).vote, { term: 5, vote: 3 })
+})
