@@ -2,23 +2,16 @@
  * Proposals as they will lie on the disk: encoded once, straight into the frame that the log writes. A batch
  * holds entries without a gap; its memory is used again when they are stored.
  */
-import { assert } from '@hopbine/common/base/assert.ts'
 import { Writer } from '@hopbine/common/wire/writer.ts'
 import { FRAME_HEADER_BYTES } from '../log/frame.ts'
 import type { Entry } from '../raft/messages.ts'
 import { type Batch, ProposedEntry } from './proposed-entry.ts'
+import { type EntryFrame, frameOf } from './stored-entries.ts'
 
 /** One batch takes at most so many entries and about so many bytes; what comes then begins the next. */
 const BATCH_ENTRIES_MAX = 4096
 const BATCH_BYTES_MAX = 4 * 1024 * 1024
 const LENGTH_BYTES = 4
-
-/** For `SegmentedLog.append`: the header's room, then each entry behind its length. */
-export interface Frame {
-  readonly bytes: Buffer
-  readonly entries: number
-  readonly term: number
-}
 
 export class ProposalBatches {
   /** Batches that were not taken yet, in the order of their entries. */
@@ -59,24 +52,53 @@ export class ProposalBatches {
     if (batch.entries === 0) this.#open.pop()
   }
 
-  /** The frames of entries that a core hands out: those of batches, and its own between them. */
-  take(entries: readonly Entry[]): Frame[] {
-    const frames: Frame[] = []
+  /**
+   * The frames of all entries that a core hands out: whole batches as they lie there, copies of all else.
+   * What is left of the batches then was taken back before it was handed out, and is forgotten.
+   */
+  take(entries: readonly Entry[]): EntryFrame[] {
+    const frames: EntryFrame[] = []
     for (let at = 0; at < entries.length; ) {
-      const { index, term, kind } = entries[at] as Entry
-      const batch = this.#open[0]
-      if (batch?.firstIndex === index) {
-        this.#open.shift()
+      const first = entries[at] as Entry
+      const batch = this.#wholeBatch(entries, at)
+      if (batch !== undefined) {
+        const { writer, term } = batch
         this.#taken.push(batch)
-        frames.push({ bytes: batch.writer.view(), entries: batch.entries, term })
+        frames.push({ bytes: writer.view(), entries: batch.entries, term, isConfiguration: false })
         at += batch.entries
       } else {
-        assert(kind === 'noop', 'a group of one has no other entries of its own')
-        frames.push({ bytes: Buffer.alloc(FRAME_HEADER_BYTES + LENGTH_BYTES), entries: 1, term })
-        at += 1
+        const end = this.#endOfRun(entries, at)
+        frames.push(frameOf([first, ...entries.slice(at + 1, end)]))
+        at = end
       }
     }
+    for (const { writer } of this.#open.splice(0)) this.pendingBytes -= writer.position - FRAME_HEADER_BYTES
     return frames
+  }
+
+  /** The batch that begins with an entry, if all its entries are there. */
+  #wholeBatch(entries: readonly Entry[], at: number): Batch | undefined {
+    const first = entries[at]
+    if (!(first instanceof ProposedEntry) || this.#open[0] !== first.batch) return undefined
+    const last = entries[at + first.batch.entries - 1]
+    if (first.index !== first.batch.firstIndex) return undefined
+    if (!(last instanceof ProposedEntry) || last.batch !== first.batch) return undefined
+    return this.#open.shift()
+  }
+
+  /** Place behind the entries that share a frame with the first. */
+  #endOfRun(entries: readonly Entry[], at: number): number {
+    const { term, kind } = entries[at] as Entry
+    let bytes = 0
+    let end = at
+    for (const entry of entries.slice(at, at + BATCH_ENTRIES_MAX)) {
+      const isAlone = entry.kind === 'configuration' || kind === 'configuration'
+      bytes += entry.data.length
+      if (end > at && (isAlone || entry.term !== term || bytes > BATCH_BYTES_MAX)) break
+      if (end > at && entry instanceof ProposedEntry && entry.batch === this.#open[0]) break
+      end += 1
+    }
+    return end
   }
 
   /** Everything up to this entry is stored. */
