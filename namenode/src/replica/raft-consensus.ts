@@ -3,8 +3,8 @@
  * proposes leaves as one Ready, and while an fsync is in flight the next one gathers. A failed fsync is never
  * tried again, since the kernel may have dropped the pages.
  *
- * The group is this member alone so far: what its own disk has is committed. The core is the one for any
- * number of members; a transport and a log that can take entries back are what a larger group lacks here.
+ * In a group of this member alone what its own disk has is committed, so the log is applied at start and the
+ * core begins behind it. Snapshots are what a larger group lacks here, and room on the disk ends it.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError, fromNodeError, isFsError } from '@hopbine/common/base/errors.ts'

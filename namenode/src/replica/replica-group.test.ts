@@ -22,6 +22,7 @@ interface Member {
   readonly replica: Replica
   readonly time: TestClock
   readonly state: Tx
+  readonly disk: MemoryLogDisk
 }
 
 /** Three replicas with logs and stores of their own; messages are copied, as a wire would. */
@@ -31,31 +32,40 @@ class ReplicaGroup {
   readonly cut = new Set<MemberId>()
 
   async open(): Promise<void> {
-    for (const id of VOTERS) {
-      const time = new TestClock()
-      const random = { ...time.host.random, fraction: () => id / 4 }
-      const state = new Tx(openDatabase(':memory:', { cacheKiB: 64 }, FIRST_STATE), {
-        seconds: 10,
-        bytes: 10_000,
-      })
-      const log = new SegmentedLog(new MemoryLogDisk(), 64 * 1024)
-      await log.open(0, 0)
-      const replica = new Replica({
-        host: { ...time.host, random },
-        state,
-        log,
-        logger: makeLogger('test', 'silent'),
-        onFatal: error => this.fatal.push(error),
-        onApplied: () => undefined,
-        group: { self: id, voters: VOTERS, send: message => this.#send(message) },
-      })
-      this.members.set(id, { id, replica, time, state })
-    }
+    for (const id of VOTERS) await this.start(id, new MemoryLogDisk())
+  }
+
+  /** Starts a member with a store that holds nothing, so that all it knows comes from this log. */
+  async start(id: MemberId, disk: MemoryLogDisk): Promise<void> {
+    const time = new TestClock()
+    const random = { ...time.host.random, fraction: () => id / 4 }
+    const db = openDatabase(':memory:', { cacheKiB: 64 }, FIRST_STATE)
+    const state = new Tx(db, { seconds: 10, bytes: 10_000 })
+    const log = new SegmentedLog(disk, 64 * 1024)
+    await log.open(0, 0)
+    const replica = new Replica({
+      host: { ...time.host, random },
+      state,
+      log,
+      logger: makeLogger('test', 'silent'),
+      onFatal: error => this.fatal.push(error),
+      onApplied: () => undefined,
+      group: { self: id, voters: VOTERS, send: message => this.#send(message) },
+    })
+    this.members.set(id, { id, replica, time, state, disk })
+  }
+
+  /** The member's power fails: what its disk did not make durable is lost. */
+  kill({ id, disk, time }: Member): MemoryLogDisk {
+    time.forgetTimers()
+    this.members.delete(id)
+    return disk.crash(() => false)
   }
 
   #send(message: Message): void {
     const sent = copyOf(message)
     setImmediate(() => {
+      if (!this.members.has(sent.from)) return
       if (this.cut.has(sent.from) || this.cut.has(sent.to)) return
       this.members.get(sent.to)?.replica.step(sent)
     })
@@ -135,5 +145,44 @@ t.test('three replicas agree, and go on when the leader is cut off and comes bac
   await group.tick(30)
   const hashes = group.hashes()
   t.equal(new Set(hashes).size, 1, `entries that were never committed are gone: ${hashes}`)
+  t.same(group.fatal, [])
+})
+
+t.test('leader after leader loses its power, and nothing that was acknowledged is lost', async t => {
+  const group = new ReplicaGroup()
+  await group.open()
+  let made = 0
+  let sequence = 0
+  for (let round = 0; round < 6; round++) {
+    const leader = await group.leader()
+    const propose = (): void => {
+      sequence += 1
+      const command = mkdirCommand(`/d${sequence}`, sequence)
+      leader.replica.propose(
+        command,
+        ({ failed }) => {
+          made += failed ? 0 : 1
+        },
+        () => undefined,
+      )
+    }
+    for (let i = 0; i < 20; i++) propose()
+    await group.tick(4)
+    // These may be lost or not: nobody was told.
+    for (let i = 0; i < 5; i++) propose()
+    const before = made
+    const disk = group.kill(leader)
+    const next = await group.leader()
+    t.ok(next.replica.machine.appliedIndex > 0 && made === before)
+    await group.tick(20)
+    await group.start(leader.id, disk)
+    await group.tick(40)
+    t.equal(new Set(group.hashes()).size, 1, `round ${round}`)
+  }
+  t.equal(made, 120)
+  for (const { state } of group.members.values()) {
+    const root = state.db.prepare<[], number>("SELECT count(*) FROM entry WHERE name LIKE 'd%'").pluck().get()
+    t.ok((root ?? 0) >= made, `${root} directories`)
+  }
   t.same(group.fatal, [])
 })
