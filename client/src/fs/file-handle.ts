@@ -4,10 +4,11 @@
  * overlap.
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
+import { checkRange } from './check-range.ts'
 import { FileMap } from './file-map.ts'
 import { LeasedFile } from './leased-file.ts'
 import type { CallOptions, OpenFileOptions } from './options.ts'
-import { checkRange, RandomWriter } from './random-writer.ts'
+import { RandomWriter } from './random-writer.ts'
 import { readInto } from './read-range.ts'
 import { createRequest } from './sequential-writer.ts'
 import type { Session } from './session.ts'

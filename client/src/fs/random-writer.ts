@@ -5,9 +5,10 @@
  * its own writes. Calls may overlap.
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
-import { FILE_BYTES_MAX, INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import { INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { FLAG, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { BlockAppender } from './block-appender.ts'
+import { checkRange } from './check-range.ts'
 import { DirtyRanges } from './dirty-ranges.ts'
 import { ExtentList } from './extents.ts'
 import { FileMap } from './file-map.ts'
@@ -115,9 +116,8 @@ export class RandomWriter {
   writeNow(bytes: Uint8Array, position: number): boolean {
     this.#check()
     checkRange(position, bytes.length)
-    if (bytes.length === 0) return this.#lease !== undefined
     const end = position + bytes.length
-    if (this.#lease === undefined || !this.#small?.fits(end)) return false
+    if (bytes.length === 0 || this.#lease === undefined || !this.#small?.fits(end)) return false
     this.#small.write(position, bytes)
     this.#size = Math.max(this.#size, end)
     return true
@@ -397,10 +397,4 @@ export class RandomWriter {
   #check(): void {
     if (this.#isOver) throw new FsError('INVALID_ARGUMENT', 'the file is closed')
   }
-}
-
-/** Throws INVALID_ARGUMENT unless a file can have bytes there. */
-export function checkRange(position: number, length: number): void {
-  if (Number.isSafeInteger(position) && position >= 0 && position + length <= FILE_BYTES_MAX) return
-  throw new FsError('INVALID_ARGUMENT', `${length} bytes at ${position} lie outside of any file`)
 }
