@@ -3,7 +3,7 @@
  * follow, each one group commit: a header, and its entries behind their lengths. Frames start at multiples of
  * 8 bytes.
  *
- *   segment  8 magic · u32 version · u32 crc · f64 firstIndex · 8 salt · f64 term of the entry before
+ *   segment  8 magic · u32 version · u32 crc · f64 firstIndex · 8 salt
  *   frame    u32 magic · u32 payload bytes · u32 crc · u32 entries · f64 firstIndex · f64 term ·
  *            payload · zeros
  *   payload  (u32 length · bytes) per entry
@@ -11,46 +11,33 @@
  * A frame without entries is a vote: what a member must remember besides its entries. Its payload is f64 term
  * · f64 vote. The last one counts; each segment begins with it, so that it outlives the segments before.
  *
- * A frame that begins at an earlier index than the entries before it takes them back from there on. The
- * highest bit of `entries` marks configurations: with one entry, that entry is one; without, the payload
- * repeats the configuration of an earlier entry, whose index is the frame's, at the beginning of a segment.
- *
  * The checksum covers the frame's header behind it and the payload, and starts from the salt, so that bytes
  * which a user stored in a file can never pass for a frame.
  */
 import { randomBytes } from 'node:crypto'
 import { crc32c } from '@hopbine/common/wire/crc32c.ts'
 
-export const SEGMENT_HEADER_BYTES = 40
+export const SEGMENT_HEADER_BYTES = 32
 export const FRAME_HEADER_BYTES = 32
-/** Before each entry. */
-export const LENGTH_BYTES = 4
 const SEGMENT_MAGIC = Buffer.from('HOPBLOG\n')
 const SEGMENT_VERSION = 1
 const FRAME_MAGIC = 0x31474c48
 const ALIGNMENT = 8
-const CONFIGURATION_BIT = 0x80000000
 
 export interface SegmentHeader {
   readonly firstIndex: number
-  /** Term of the entry before the first one, 0 if there is none. */
-  readonly termBefore: number
   readonly salt: Buffer
 }
 
-export function encodeSegmentHeader(
-  firstIndex: number,
-  termBefore: number,
-): { bytes: Buffer; header: SegmentHeader } {
+export function encodeSegmentHeader(firstIndex: number): { bytes: Buffer; header: SegmentHeader } {
   const salt = randomBytes(8)
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
   SEGMENT_MAGIC.copy(bytes)
   bytes.writeUInt32LE(SEGMENT_VERSION, 8)
   bytes.writeDoubleLE(firstIndex, 16)
   salt.copy(bytes, 24)
-  bytes.writeDoubleLE(termBefore, 32)
   bytes.writeUInt32LE(crc32c(bytes.subarray(16)), 12)
-  return { bytes, header: { firstIndex, termBefore, salt } }
+  return { bytes, header: { firstIndex, salt } }
 }
 
 /** The header, or undefined for anything else. */
@@ -58,28 +45,27 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   if (!bytes.subarray(0, 8).equals(SEGMENT_MAGIC) || bytes.readUInt32LE(8) !== SEGMENT_VERSION)
     return undefined
   if (bytes.readUInt32LE(12) !== crc32c(bytes.subarray(16))) return undefined
-  const salt = Buffer.from(bytes.subarray(24, 32))
-  return { firstIndex: bytes.readDoubleLE(16), termBefore: bytes.readDoubleLE(32), salt }
+  return { firstIndex: bytes.readDoubleLE(16), salt: Buffer.from(bytes.subarray(24, 32)) }
 }
 
 export interface Frame {
   readonly firstIndex: number
   readonly term: number
   readonly entries: number
-  readonly isConfiguration: boolean
   readonly payload: Buffer
   /** Bytes of the frame on disk, padding included. */
   readonly bytes: number
 }
 
-/** What the header says besides lengths and checksum. */
-export type FrameFacts = Pick<Frame, 'firstIndex' | 'term' | 'entries' | 'isConfiguration'>
-
 /** Room for the header is in front of the payload already, so that nothing is copied. */
-export function sealFrame(frame: Buffer, salt: Buffer, facts: FrameFacts): void {
+export function sealFrame(
+  frame: Buffer,
+  salt: Buffer,
+  facts: { firstIndex: number; term: number; entries: number },
+): void {
   frame.writeUInt32LE(FRAME_MAGIC, 0)
   frame.writeUInt32LE(frame.length - FRAME_HEADER_BYTES, 4)
-  frame.writeUInt32LE(facts.entries + (facts.isConfiguration ? CONFIGURATION_BIT : 0), 12)
+  frame.writeUInt32LE(facts.entries, 12)
   frame.writeDoubleLE(facts.firstIndex, 16)
   frame.writeDoubleLE(facts.term, 24)
   frame.writeUInt32LE(crc32c(frame.subarray(12), crc32c(salt)), 8)
@@ -114,10 +100,8 @@ export function decodeFrame(bytes: Buffer, at: number, salt: Buffer): Frame | un
   const end = at + FRAME_HEADER_BYTES + payloadBytes
   if (end > bytes.length) return undefined
   if (bytes.readUInt32LE(at + 8) !== crc32c(bytes.subarray(at + 12, end), crc32c(salt))) return undefined
-  const counted = bytes.readUInt32LE(at + 12)
   return {
-    entries: counted % CONFIGURATION_BIT,
-    isConfiguration: counted >= CONFIGURATION_BIT,
+    entries: bytes.readUInt32LE(at + 12),
     firstIndex: bytes.readDoubleLE(at + 16),
     term: bytes.readDoubleLE(at + 24),
     payload: bytes.subarray(at + FRAME_HEADER_BYTES, end),

@@ -10,37 +10,33 @@ import {
   decodeFrame,
   decodeSegmentHeader,
   encodeSegmentHeader,
+  encodeVote,
   FRAME_HEADER_BYTES,
   type Frame,
-  type FrameFacts,
   findFrame,
-  LENGTH_BYTES,
   SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
   type StoredVote,
   sealFrame,
   voteOf,
 } from './frame.ts'
 import type { LogDisk, LogFile } from './log-disk.ts'
-import {
-  damaged,
-  entriesOf,
-  giveBack,
-  type LogEntry,
-  nameOf,
-  readAll,
-  readFrame,
-  repeatConfiguration,
-  Segment,
-  type StoredConfiguration,
-  writeVote,
-} from './segment.ts'
-import { TermList, type TermStart } from './term-list.ts'
+
+export interface LogEntry {
+  readonly index: number
+  readonly term: number
+  readonly bytes: Buffer
+}
+
+interface Segment {
+  readonly name: string
+  readonly file: LogFile
+  readonly header: SegmentHeader
+  /** Where the next frame goes. */
+  end: number
+}
 
 const SPARE_NAME = 'spare'
-/** Each segment keeps so much room for votes of later segments that are taken back, in bytes. */
-const VOTES_ROOM_BYTES = 4096
-/** Of a segment that was taken back and not yet removed. */
-const CUT_ENDING = '.cut'
 /** Payload of the frame that holds a vote. */
 export const VOTE_FRAME_BYTES = 16
 export const SEGMENT_BYTES_DEFAULT = 32 * 1024 * 1024
@@ -54,8 +50,7 @@ export class SegmentedLog {
   #spareReady: LogFile | undefined
   #spareError: Error | undefined
   #lastIndex = 0
-  readonly #terms = new TermList()
-  #configurations: StoredConfiguration[] = []
+  #lastTerm = 0
   #vote: StoredVote | undefined
   /** Times that the disk was asked to make something durable. */
   syncs = 0
@@ -74,22 +69,7 @@ export class SegmentedLog {
   }
 
   get lastTerm(): number {
-    return this.#terms.last
-  }
-
-  /** The entry before the first one of the log; its term is known. */
-  get base(): TermStart {
-    return this.#terms.base
-  }
-
-  /** First index of each term behind the base, ascending. */
-  get termStarts(): readonly TermStart[] {
-    return this.#terms.starts
-  }
-
-  /** Configurations of the log, ascending, and those in force where it begins. */
-  get configurations(): readonly StoredConfiguration[] {
-    return this.#configurations
+    return this.#lastTerm
   }
 
   /** First index still in the log; `lastIndex + 1` when it is empty. */
@@ -109,9 +89,8 @@ export class SegmentedLog {
   /** Opens the segments and checks every frame. An empty log starts behind `baseIndex`. Throws CORRUPT. */
   async open(baseIndex: number, baseTerm: number): Promise<void> {
     this.#disk.remove(SPARE_NAME)
-    for (const name of this.#disk.list()) if (name.endsWith(CUT_ENDING)) this.#disk.remove(name)
     this.#lastIndex = baseIndex
-    this.#terms.reset(baseIndex, baseTerm)
+    this.#lastTerm = baseTerm
     for (const name of this.#disk.list().filter(name => name.endsWith('.log'))) this.#openSegment(name)
     this.#checkChain(baseIndex)
     this.#cutTornEnd()
@@ -122,8 +101,7 @@ export class SegmentedLog {
   /** True if a frame with so much payload fits without a new segment. */
   fits(payloadBytes: number): boolean {
     const segment = this.#segments.at(-1)
-    const room = this.#segmentBytes - Math.min(VOTES_ROOM_BYTES, this.#segmentBytes / 8)
-    return segment !== undefined && segment.end + FRAME_HEADER_BYTES + payloadBytes <= room
+    return segment !== undefined && segment.end + FRAME_HEADER_BYTES + payloadBytes <= this.#segmentBytes
   }
 
   /** Starts the next segment; waits for the spare if it is not there yet. Throws NO_SPACE. */
@@ -135,11 +113,10 @@ export class SegmentedLog {
       throw new FsError('NO_SPACE', `no room for a log segment: ${error?.message ?? 'not prepared'}`)
     }
     const firstIndex = this.#lastIndex + 1
-    const { bytes, header } = encodeSegmentHeader(firstIndex, this.lastTerm)
+    const { bytes, header } = encodeSegmentHeader(firstIndex)
     file.write(bytes, 0)
-    const segment = new Segment(nameOf(firstIndex), file, header)
-    if (this.#vote !== undefined) writeVote(segment, this.#vote)
-    for (const configuration of this.#configurations) repeatConfiguration(segment, configuration)
+    const segment: Segment = { name: nameOf(firstIndex), file, header, end: SEGMENT_HEADER_BYTES }
+    if (this.#vote !== undefined) this.#writeVote(segment, this.#vote)
     file.syncNow()
     this.syncs += 1
     this.#disk.rename(SPARE_NAME, segment.name)
@@ -151,43 +128,22 @@ export class SegmentedLog {
    * Writes one frame; durable after the next `sync`. `frame` has FRAME_HEADER_BYTES of room before the
    * payload. The caller asked `fits` before.
    */
-  append(frame: Buffer, entries: number, term: number, isConfiguration = false): void {
+  append(frame: Buffer, entries: number, term: number): void {
     const segment = this.#segments.at(-1)
     assert(segment !== undefined && segment.end + frame.length <= this.#segmentBytes, 'the frame fits')
-    assert(term >= this.lastTerm && entries > 0, 'terms never go back, frames are not empty')
-    const facts = { firstIndex: this.#lastIndex + 1, term, entries, isConfiguration }
-    sealFrame(frame, segment.header.salt, facts)
+    assert(term >= this.#lastTerm && entries > 0, 'terms never go back, frames are not empty')
+    sealFrame(frame, segment.header.salt, { firstIndex: this.#lastIndex + 1, term, entries })
     segment.file.write(frame, segment.end)
-    this.#noteEntries(segment, facts, frame.subarray(FRAME_HEADER_BYTES))
     segment.end += aligned(frame.length)
     this.appendedBytes += frame.length
-  }
-
-  /**
-   * Takes back everything from `index` on; the next frame makes it so on the disk. Whole segments go now, so
-   * that each one that stays begins where the one before it ends.
-   */
-  truncate(index: number): void {
-    assert(index > this.base.firstIndex && index <= this.#lastIndex, 'entries of the log are taken back')
-    while (this.#segments.length > 1 && (this.#segments.at(-1)?.header.firstIndex ?? 0) >= index) {
-      const { name, file } = this.#segments.pop() as Segment
-      const last = this.#segments.at(-1)
-      // The vote may lie in what goes, and a member must not forget it for a moment.
-      if (last !== undefined && this.#vote !== undefined) writeVote(last, this.#vote)
-      last?.file.syncNow()
-      file.close()
-      // The new name is durable before the segment before it is written again.
-      this.#disk.rename(name, `${name}${CUT_ENDING}`)
-      this.#disk.remove(`${name}${CUT_ENDING}`)
-    }
-    this.#forget(index)
+    this.#noteEntries(entries, term)
   }
 
   /** Writes a vote, durable after the next `sync`. The caller asked whether VOTE_FRAME_BYTES fit. */
   appendVote(vote: StoredVote): void {
     const segment = this.#segments.at(-1)
     assert(segment !== undefined && this.fits(VOTE_FRAME_BYTES), 'the vote fits')
-    writeVote(segment, vote)
+    this.#writeVote(segment, vote)
     this.#vote = vote
   }
 
@@ -204,39 +160,17 @@ export class SegmentedLog {
   /** Entries from `from` on, in order. The bytes are valid until the next step. */
   *read(from: number): Generator<LogEntry> {
     for (const [position, segment] of this.#segments.entries()) {
-      const next = this.#endOf(position)
+      const next = this.#segments[position + 1]?.header.firstIndex ?? this.#lastIndex + 1
       if (next <= from) continue
       const bytes = readAll(segment.file)
-      for (let i = 0; i < segment.frames.count; i++) {
-        const frame = decodeFrame(bytes, segment.frames.positionAt(i), segment.header.salt)
+      for (let at = SEGMENT_HEADER_BYTES; at < segment.end; ) {
+        const frame = decodeFrame(bytes, at, segment.header.salt)
         assert(frame !== undefined, 'frames were checked at opening or written since')
-        yield* entriesOf(frame, from, segment.endOfFrame(i, next))
+        yield* entriesOf(frame, from)
+        at += frame.bytes
       }
       giveBack(bytes)
     }
-  }
-
-  /**
-   * Entries from `from` to at most `to`, of about `bytesMax` bytes in all but at least one, in memory of
-   * their own. For a reader that lags: it reads only the frames that it needs.
-   */
-  readSome(from: number, to: number, bytesMax: number): LogEntry[] {
-    assert(from >= this.firstIndex && to <= this.#lastIndex, 'the log holds what is read')
-    const found: LogEntry[] = []
-    let bytes = 0
-    for (let next = from; next <= to; ) {
-      const position = this.#segments.findLastIndex(({ header }) => header.firstIndex <= next)
-      const segment = this.#segments[position] as Segment
-      const frame = segment.frames.find(next)
-      const end = Math.min(segment.endOfFrame(frame, this.#endOf(position)), to + 1)
-      for (const entry of entriesOf(readFrame(segment, frame), next, end)) {
-        bytes += entry.bytes.length
-        if (bytes > bytesMax && found.length > 0) return found
-        found.push(entry)
-      }
-      next = end
-    }
-    return found
   }
 
   /** Removes segments that hold nothing after `index`; the one being written stays. */
@@ -247,7 +181,6 @@ export class SegmentedLog {
       first.file.close()
       this.#disk.remove(first.name)
       this.#segments.shift()
-      this.#terms.compact(second.header.firstIndex - 1, this.#lastIndex)
     }
   }
 
@@ -258,36 +191,16 @@ export class SegmentedLog {
     this.#segments = []
   }
 
-  /** First index behind a segment. */
-  #endOf(position: number): number {
-    return this.#segments[position + 1]?.header.firstIndex ?? this.#lastIndex + 1
+  #noteEntries(count: number, term: number): void {
+    this.#lastIndex += count
+    this.#lastTerm = term
   }
 
-  /** Takes note of a frame at the end of a segment. */
-  #noteEntries(
-    segment: Segment,
-    { firstIndex, entries, term, isConfiguration }: FrameFacts,
-    payload: Buffer,
-  ) {
-    segment.frames.add(firstIndex, segment.end)
-    this.#terms.add(firstIndex, term)
-    this.#lastIndex = firstIndex + entries - 1
-    if (isConfiguration) {
-      this.#noteConfiguration({ index: firstIndex, bytes: Buffer.from(payload.subarray(LENGTH_BYTES)) })
-    }
-  }
-
-  /** A change begins when the one before is committed, so no more than the last can be taken back. */
-  #noteConfiguration(configuration: StoredConfiguration): void {
-    if (this.#configurations.some(({ index }) => index >= configuration.index)) return
-    this.#configurations = [...this.#configurations.slice(-1), configuration]
-  }
-
-  #forget(index: number): void {
-    for (const { frames } of this.#segments) frames.truncate(index)
-    this.#terms.truncate(index)
-    this.#configurations = this.#configurations.filter(configuration => configuration.index < index)
-    this.#lastIndex = index - 1
+  #writeVote(segment: Segment, vote: StoredVote): void {
+    const frame = encodeVote(vote)
+    sealFrame(frame, segment.header.salt, { firstIndex: this.#lastIndex + 1, term: vote.term, entries: 0 })
+    segment.file.write(frame, segment.end)
+    segment.end += aligned(frame.length)
   }
 
   #openSegment(name: string): void {
@@ -296,14 +209,12 @@ export class SegmentedLog {
     const header = decodeSegmentHeader(bytes.subarray(0, SEGMENT_HEADER_BYTES))
     // It was durable before the segment got its name, so without one something was lost.
     if (header === undefined) throw damaged(name, 0, this.#lastIndex)
-    const segment = new Segment(name, file, header)
+    if (this.#segments.length === 0) this.#lastIndex = header.firstIndex - 1
+    const segment: Segment = { name, file, header, end: SEGMENT_HEADER_BYTES }
     const last = this.#segments.at(-1)
-    if (last === undefined) {
-      this.#lastIndex = header.firstIndex - 1
-      this.#terms.reset(this.#lastIndex, header.termBefore)
-    } else if (header.firstIndex > this.#lastIndex + 1) throw damaged(last.name, last.end, this.#lastIndex)
-    // A crash may have come between the beginning of the segment and the frame that takes these back.
-    else if (header.firstIndex <= this.#lastIndex) this.#forget(header.firstIndex)
+    if (last !== undefined && header.firstIndex !== this.#lastIndex + 1) {
+      throw damaged(last.name, last.end, this.#lastIndex)
+    }
     this.#segments.push(segment)
     this.#scan(segment, bytes)
     giveBack(bytes)
@@ -313,26 +224,14 @@ export class SegmentedLog {
   #scan(segment: Segment, bytes: Buffer): void {
     for (;;) {
       const frame = decodeFrame(bytes, segment.end, segment.header.salt)
-      if (frame === undefined || !this.#take(segment, frame)) break
+      if (frame === undefined || frame.firstIndex !== this.#lastIndex + 1) break
+      if (frame.entries === 0) this.#vote = voteOf(frame)
+      else this.#noteEntries(frame.entries, frame.term)
       segment.end += frame.bytes
     }
     if (findFrame(bytes, segment.end, segment.header.salt) >= 0) {
       throw damaged(segment.name, segment.end, this.#lastIndex)
     }
-  }
-
-  /** False for a frame that does not belong where it stands. */
-  #take(segment: Segment, frame: Frame): boolean {
-    const { firstIndex, entries, isConfiguration, payload } = frame
-    if (entries === 0) {
-      if (isConfiguration) this.#noteConfiguration({ index: firstIndex, bytes: Buffer.from(payload) })
-      else this.#vote = voteOf(frame)
-      return isConfiguration || firstIndex <= this.#lastIndex + 1
-    }
-    if (firstIndex > this.#lastIndex + 1 || firstIndex < segment.header.firstIndex) return false
-    if (firstIndex <= this.#lastIndex) this.#forget(firstIndex)
-    this.#noteEntries(segment, frame, payload)
-    return true
   }
 
   /** What a crash left behind the last sound frame was never acknowledged: it becomes zeros. */
@@ -381,4 +280,45 @@ export class SegmentedLog {
       },
     )
   }
+}
+
+function nameOf(firstIndex: number): string {
+  return `${String(firstIndex).padStart(16, '0')}.log`
+}
+
+/** A segment in memory of its own, to be given back by `giveBack`. */
+function readAll(file: LogFile): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(file.size())
+  for (let at = 0; at < bytes.length; ) {
+    const count = file.read(bytes.subarray(at), at)
+    if (count === 0) return bytes.subarray(0, at)
+    at += count
+  }
+  return bytes
+}
+
+/** Frees the memory now: garbage of 32 MiB apiece would stay resident for long after the start. */
+function giveBack({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0)
+}
+
+function* entriesOf(frame: Frame, from: number): Generator<LogEntry> {
+  let at = 0
+  for (let i = 0; i < frame.entries; i++) {
+    const length = frame.payload.readUInt32LE(at)
+    const index = frame.firstIndex + i
+    if (index >= from)
+      yield { index, term: frame.term, bytes: frame.payload.subarray(at + 4, at + 4 + length) }
+    at += 4 + length
+  }
+}
+
+function damaged(name: string, at: number, lastIndex: number): FsError {
+  return new FsError(
+    'CORRUPT',
+    `log segment ${name} is damaged at byte ${at}: entries after ${lastIndex} cannot be read ` +
+      'although later ones exist. Copy the folder away, check the disk, and restore a backup ' +
+      '(hopbine admin restore FILE)',
+    { segment: name, at, lastIndex },
+  )
 }

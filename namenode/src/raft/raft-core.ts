@@ -24,7 +24,6 @@ import {
   type MemberId,
   type Message,
   NOBODY,
-  type Proposal,
   type SnapshotFacts,
   type VoteRequest,
   type VoteResponse,
@@ -131,8 +130,8 @@ export class RaftCore {
   }
 
   /** Puts a command into the log, if this member leads: its index, or why not. */
-  propose(proposal: Proposal): number | Refusal {
-    return this.#leadership?.propose(proposal) ?? 'not-leader'
+  propose(data: Uint8Array): number | Refusal {
+    return this.#leadership?.propose(data) ?? 'not-leader'
   }
 
   /**
