@@ -36,7 +36,7 @@ export interface SessionOptions {
 
 const LOOPBACK = '127.0.0.1'
 
-type Ports = ReadonlyMap<string, RolePorts>
+type Ports = Map<string, RolePorts>
 
 /**
  * Resolves to the exit code when everything has stopped. Throws CommandError when a role cannot start or is
@@ -95,18 +95,21 @@ async function start(options: SessionOptions, supervisor: Supervisor, ports: Por
 
 function namenodeSpec(options: SessionOptions, ports: Ports): RoleSpec {
   const { layout, prepared } = options
-  const last = ports.get('namenode')
-  const first = {
-    port: options.port === 0 ? (last?.port ?? 0) : options.port,
-    metricsPort: options.metricsPort === 0 ? (last?.metricsPort ?? 0) : options.metricsPort,
+  const first = (): RolePorts => {
+    const last = ports.get('namenode')
+    return {
+      port: options.port === 0 ? (last?.port ?? 0) : options.port,
+      metricsPort: options.metricsPort === 0 ? (last?.metricsPort ?? 0) : options.metricsPort,
+    }
   }
   return {
     role: 'namenode',
+    forgetPorts: () => ports.delete('namenode'),
     logFile: layout.logFile('namenode'),
     argv: before => [
       ...['namenode', '--data-dir', layout.namenodeFolder, '--socket', prepared.socketPath],
-      ...['--host', LOOPBACK, '--port', String((before ?? first).port)],
-      ...['--metrics-port', String((before ?? first).metricsPort)],
+      ...['--host', LOOPBACK, '--port', String((before ?? first()).port)],
+      ...['--metrics-port', String((before ?? first()).metricsPort)],
       ...['--token-file', layout.tokenFile, '--backup-hold-hours', String(options.backupHoldHours)],
       ...['--log-level', options.logLevel, '--log-format', options.logFormat],
     ],
@@ -132,6 +135,7 @@ function datanodeSpecs(options: SessionOptions, namenode: ReadyMessage, ports: P
   return Array.from({ length: options.datanodes }, (_, index) => ({
     role: `datanode-${index + 1}`,
     logFile: layout.logFile(`datanode-${index + 1}`),
+    forgetPorts: () => ports.delete(`datanode-${index + 1}`),
     argv: (before: ReadyMessage | undefined) => [
       ...['datanode', '--data-dir', layout.datanodeFolder(index + 1)],
       ...['--namenode', `${namenode.host}:${namenode.port}`],

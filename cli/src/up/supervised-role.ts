@@ -12,6 +12,8 @@ export interface RoleSpec {
   readonly logFile: string
   /** Arguments for `hopbine`; `before` holds the addresses of the run before. */
   argv(before: ReadyMessage | undefined): readonly string[]
+  /** From now on `argv` asks for free ports instead of those of an earlier `up`; false: it did so before. */
+  forgetPorts?(): boolean
 }
 
 export interface RoleEvents {
@@ -51,8 +53,17 @@ export class SupervisedRole {
     return this.#process?.pid
   }
 
-  /** First start: resolves when it serves, or to the sentence that says why it does not. */
+  /**
+   * First start: resolves when it serves, or to the sentence that says why it does not. A port of an earlier
+   * `up` was free a moment ago, and any program may have taken it since: then another one is as good.
+   */
   async start(): Promise<string | undefined> {
+    const failure = await this.#startOnce()
+    if (failure === undefined || this.#stopping || this.spec.forgetPorts?.() !== true) return failure
+    return this.#startOnce()
+  }
+
+  async #startOnce(): Promise<string | undefined> {
     const run = this.#run()
     const ready = await run.ready
     if (ready !== undefined) {

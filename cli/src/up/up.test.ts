@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { Installation, isRunning, Running, run, until } from '../testing/installation.ts'
+import { SupervisedRole } from './supervised-role.ts'
 
 const installation = new Installation()
 t.teardown(() => installation.remove())
@@ -280,6 +281,29 @@ t.test('roles start alone, and stop at a signal', async t => {
     role.child.kill('SIGINT')
     t.equal((await role.ended).code, 0)
   }
+})
+
+t.test('a port of an earlier start that was taken a moment ago is given up', async t => {
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  let { port } = server.address() as { port: number }
+  const folder = t.testdir()
+  const spec = {
+    role: 'namenode',
+    logFile: join(folder, 'log'),
+    argv: () => ['namenode', '--data-dir', join(folder, 'nn'), '--port', String(port), '--metrics-port', '0'],
+    forgetPorts: () => {
+      const isFirst = port !== 0
+      port = 0
+      return isFirst
+    },
+  }
+  const ignore = (): void => undefined
+  const role = new SupervisedRole(spec, { onReady: ignore, onNotice: ignore, onGivenUp: ignore })
+  t.equal(await role.start(), undefined)
+  t.equal(port, 0)
+  await role.stop()
 })
 
 /** Puts a file into a folder. Returns no further arguments, or the path where that is asked for. */
