@@ -6,10 +6,10 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectSession } from '@hopbine/client/fs/find-server.ts'
-import { inodePath } from '@hopbine/client/fs/paths.ts'
 import { LeasedNamespace } from '@hopbine/client/leases/leased-namespace.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { makeLogger } from '@hopbine/common/base/log.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import {
   access,
   append,

@@ -3,9 +3,11 @@
  * needs should have as many copies, at least as long as the file needs it, as the file wants. Any datanode
  * may hold one. It changes nothing. Memory: one page of blocks.
  */
+
 import { type FileSystem, isFsError } from '@hopbine/client/index.ts'
 import { FILE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { listBlocks } from '@hopbine/common/protocol/cluster.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { open } from '@hopbine/common/protocol/metadata.ts'
 import type { ResponseOf } from '@hopbine/common/protocol/method.ts'
 import type { DatanodeAddress, LocatedBlock } from '@hopbine/common/protocol/types.ts'
@@ -85,7 +87,7 @@ export class BlockCheck {
   /** What a file wants, and its blocks by id; undefined if it is gone. */
   async #locate(inodeId: number): Promise<LocatedFile | undefined> {
     const blocks = new Map<number, LocatedBlock>()
-    const path = `/.reserved/.inodes/${inodeId}`
+    const path = inodePath(inodeId)
     try {
       for (let offset = 0; ; ) {
         const {

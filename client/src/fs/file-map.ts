@@ -6,6 +6,7 @@
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { CAPABILITY_MS, EXTENTS_PER_COMMIT_MAX, INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { open } from '@hopbine/common/protocol/metadata.ts'
 import type { ResponseOf } from '@hopbine/common/protocol/method.ts'
 import {
@@ -16,7 +17,6 @@ import {
 } from '@hopbine/common/protocol/types.ts'
 import { clip, coalesce } from './extents.ts'
 import type { CallOptions } from './options.ts'
-import { inodePath } from './paths.ts'
 import type { Session } from './session.ts'
 
 /** File range asked for at a time, in bytes. */

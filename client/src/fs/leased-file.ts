@@ -3,6 +3,7 @@
  * no bytes, and after `complete` or `abandon` it is used no more.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import {
   abandon,
   addBlock,
@@ -17,7 +18,6 @@ import type { RequestOf } from '@hopbine/common/protocol/method.ts'
 import type { Extent, FileStatus, LocatedBlock } from '@hopbine/common/protocol/types.ts'
 import { checkAbort } from './abort.ts'
 import type { ExtentList } from './extents.ts'
-import { inodePath } from './paths.ts'
 import type { Session } from './session.ts'
 
 export interface LeaseCall {

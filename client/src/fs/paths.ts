@@ -46,11 +46,6 @@ export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** The path that names an inode whatever its names are; it survives renames. */
-export function inodePath(inodeId: number): string {
-  return `/.reserved/.inodes/${inodeId}`
-}
-
 /** The name itself if it may stand in a directory. Throws INVALID_NAME or NAME_TOO_LONG. */
 export function checkedName(name: string): string {
   if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) {

@@ -5,6 +5,7 @@
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { create, IF_EXISTS, open } from '@hopbine/common/protocol/metadata.ts'
 import type { RequestOf } from '@hopbine/common/protocol/method.ts'
 import { FLAG, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
@@ -12,7 +13,6 @@ import { checkAbort } from './abort.ts'
 import { BlockAppender } from './block-appender.ts'
 import { LeasedFile } from './leased-file.ts'
 import type { CallOptions, CreateOptions } from './options.ts'
-import { inodePath } from './paths.ts'
 import type { Session } from './session.ts'
 import { FileStatus } from './status.ts'
 

@@ -1,5 +1,5 @@
 /** The inodes and names that a request is about, whichever method it is of. Pure. */
-import { inodePathParts } from './local-state.ts'
+import { parseInodePath } from '@hopbine/common/protocol/inode-path.ts'
 
 export interface Footprint {
   /** Names in directories, by the directory's inode. */
@@ -22,7 +22,7 @@ export function footprintOf(request: unknown): Footprint {
   const ids = [...inodeIds]
   if (inodeId !== undefined) ids.push(inodeId)
   for (const one of [path, from, to]) {
-    const parts = one === undefined ? undefined : inodePathParts(one)
+    const parts = one === undefined ? undefined : parseInodePath(one)
     if (parts === undefined) continue
     if (parts.name === '') ids.push(parts.id)
     else names.push(parts)

@@ -3,6 +3,7 @@
  * in leased directories is known here after, and where local calls could come in between, those wait.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import {
   abandon,
   access,
@@ -25,7 +26,6 @@ import type { FileStatus } from '@hopbine/common/protocol/types.ts'
 import type { RequestOptions, RpcCaller } from '@hopbine/common/rpc/client.ts'
 import type { Speaker } from '@hopbine/common/rpc/principal-handles.ts'
 import { movesAccessTime } from '@hopbine/common/rules/access-time.ts'
-import { inodePath } from '../fs/paths.ts'
 import { type Footprint, footprintOf } from './footprint.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
 import { named } from './local-state.ts'

@@ -4,9 +4,9 @@
  */
 import { type FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { acquireDirectory, releaseDirectory } from '@hopbine/common/protocol/directory-leases.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { append } from '@hopbine/common/protocol/metadata.ts'
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
-import { inodePath } from '../fs/paths.ts'
 import type { LeaseCounters } from './lease-counters.ts'
 import type { LocalDirectory, LocalInode } from './overlay.ts'
 import type { Tenure } from './tenure.ts'

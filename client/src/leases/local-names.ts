@@ -9,6 +9,7 @@ import {
   LINKS_MAX,
   SYMLINK_BYTES_MAX,
 } from '@hopbine/common/base/limits.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import {
   create,
   IF_EXISTS,
@@ -23,7 +24,6 @@ import {
 import type { Method, RequestOf, ResponseOf } from '@hopbine/common/protocol/method.ts'
 import { type FileStatus, FLAG, KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE, inheritsGroup, MODE_BITS, newMode, WRITE } from '@hopbine/common/rules/permission.ts'
-import { inodePath } from '../fs/paths.ts'
 import { Detour } from './detour.ts'
 import {
   hindranceOf,

@@ -1,6 +1,8 @@
 /** Questions about leased directories and what is in them, answered as the namenode would. */
+
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { LIST_PAGE_MAX } from '@hopbine/common/base/limits.ts'
+import { parseInodePath } from '@hopbine/common/protocol/inode-path.ts'
 import type {
   access,
   getXattr,
@@ -17,7 +19,6 @@ import {
   enter,
   hindranceOf,
   inodeOf,
-  inodePathParts,
   type LocalCaller,
   type LocalState,
   named,
@@ -36,7 +37,7 @@ export function localStat(
   { path, followLast }: RequestOf<typeof stat>,
   caller: LocalCaller,
 ): StatusAnswer | Detour {
-  const parts = inodePathParts(path)
+  const parts = parseInodePath(path)
   if (parts === undefined) return Detour.forward
   if (parts.name === '') {
     const inode = inodeOf(state, path, caller, 'look')
@@ -67,7 +68,7 @@ export function localList(
   { path, after, max }: RequestOf<typeof list_>,
   caller: LocalCaller,
 ): ResponseOf<typeof list_> | Detour {
-  const parts = inodePathParts(path)
+  const parts = parseInodePath(path)
   const directory = parts?.name === '' ? state.overlay.directories.get(parts.id) : undefined
   if (directory === undefined) return Detour.forward
   const detour = enter(state, directory, caller, 'look')

@@ -1,5 +1,7 @@
 /** Renaming within leased directories: what the namenode's `rename` does, on the overlay. */
+
 import { FsError } from '@hopbine/common/base/errors.ts'
+import { parseInodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { RENAME, rename } from '@hopbine/common/protocol/metadata.ts'
 import type { RequestOf, ResponseOf } from '@hopbine/common/protocol/method.ts'
 import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
@@ -7,7 +9,6 @@ import { Detour } from './detour.ts'
 import { addName, alreadyExists, countEntry, dropName, setChanged } from './local-names.ts'
 import {
   hindranceOf,
-  inodePathParts,
   type LocalCaller,
   type LocalPlace,
   type LocalState,
@@ -62,7 +63,7 @@ function bothPlaces(
   to: string,
   caller: LocalCaller,
 ): readonly [LocalPlace, LocalPlace] | Detour {
-  const ids = [from, to].map(path => inodePathParts(path)?.id)
+  const ids = [from, to].map(path => parseInodePath(path)?.id)
   const missing = ids.filter(id => id !== undefined && !state.overlay.directories.has(id))
   if (missing.length > 0) return Detour.lease([...new Set(missing as number[])])
   const source = placeOf(state, from, caller, 'change')

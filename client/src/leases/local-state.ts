@@ -1,5 +1,7 @@
 /** What local operations work on, and the steps that all of them share: finding a place and its rights. */
+
 import { FsError } from '@hopbine/common/base/errors.ts'
+import { parseInodePath } from '@hopbine/common/protocol/inode-path.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import { type FileStatus, FLAG } from '@hopbine/common/protocol/types.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
@@ -49,20 +51,6 @@ export interface LocalPlace {
   readonly inode: LocalInode | undefined
 }
 
-const INODE_PREFIX = '/.reserved/.inodes/'
-
-/**
- * The parts of a path that begins at an inode; undefined for any other. `name` is '' for the inode itself.
- */
-export function inodePathParts(path: string): { readonly id: number; readonly name: string } | undefined {
-  if (!path.startsWith(INODE_PREFIX)) return undefined
-  const end = path.indexOf('/', INODE_PREFIX.length)
-  const id = Number(path.slice(INODE_PREFIX.length, end < 0 ? undefined : end))
-  const name = end < 0 ? '' : path.slice(end + 1)
-  if (!Number.isSafeInteger(id) || name.includes('/')) return undefined
-  return { id, name }
-}
-
 /** The place that a path names, whose directory the caller may search. */
 export function placeOf(
   state: LocalState,
@@ -70,7 +58,7 @@ export function placeOf(
   caller: LocalCaller,
   purpose: Purpose,
 ): LocalPlace | Detour {
-  const parts = inodePathParts(path)
+  const parts = parseInodePath(path)
   if (parts === undefined || parts.name === '') return Detour.forward
   const directory = state.overlay.directories.get(parts.id)
   if (directory === undefined) return purpose !== 'look' ? Detour.lease([parts.id]) : Detour.forward
@@ -129,7 +117,7 @@ export function inodeOf(
   caller: LocalCaller,
   purpose: Purpose,
 ): LocalInode | Detour {
-  const parts = inodePathParts(path)
+  const parts = parseInodePath(path)
   if (parts === undefined || parts.name !== '') return Detour.forward
   const inode = state.overlay.inodes.get(parts.id)
   if (inode === undefined || !inode.isCovered) return Detour.forward

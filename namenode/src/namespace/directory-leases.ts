@@ -3,14 +3,15 @@
  * those of the directory itself. Below a directory that is leased to one queue nothing is leased to another,
  * so that whoever holds a directory may change what lies above all that he holds.
  */
+
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
+import { type InodePath, parseInodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { LINK_KIND } from '../store/schema.ts'
 import type { LeaseQueue } from '../store/tables/directory-lease-table.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { placesOf } from './links.ts'
-import { INODE_PREFIX } from './resolve.ts'
 
 export function requireQueueOwner(context: CommandContext): void {
   if (context.superuser) return
@@ -45,21 +46,10 @@ export function dropLeasesWithin(tx: Tx, slot: number): void {
   for (const inodeId of leasesWithin(tx, slot).sort((a, b) => a - b)) leases.drop(inodeId)
 }
 
-/** Where an inode path leads: an inode, or a name in it. */
-export interface InodePath {
-  readonly id: number
-  /** '' for the inode itself. */
-  readonly name: string
-}
-
 /** Throws INVALID_ARGUMENT unless the path is `/.reserved/.inodes/ID` or `/.reserved/.inodes/ID/NAME`. */
-export function parseInodePath(path: string): InodePath {
-  if (path.startsWith(INODE_PREFIX)) {
-    const slash = path.indexOf('/', INODE_PREFIX.length)
-    const id = Number(path.slice(INODE_PREFIX.length, slash < 0 ? undefined : slash))
-    const name = slash < 0 ? '' : path.slice(slash + 1)
-    if (Number.isSafeInteger(id) && id > 0 && !name.includes('/')) return { id, name }
-  }
+export function requireInodePath(path: string): InodePath {
+  const parts = parseInodePath(path)
+  if (parts !== undefined && parts.id > 0) return parts
   throw new FsError('INVALID_ARGUMENT', `${path}: a queue names things by their directory's inode`)
 }
 

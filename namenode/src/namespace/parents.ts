@@ -1,5 +1,7 @@
 /** Missing directories on the way to a path, for operations that make them. */
+
 import { FsError } from '@hopbine/common/base/errors.ts'
+import { INODE_PREFIX } from '@hopbine/common/protocol/inode-path.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE } from '@hopbine/common/rules/permission.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
@@ -7,7 +9,7 @@ import { addInode } from './entries.ts'
 import { findEntry } from './links.ts'
 import { checkName, checkPath } from './names.ts'
 import { type Caller, requireDirectoryAccess } from './permission.ts'
-import { INODE_PREFIX, resolvePlace, resolveTarget } from './resolve.ts'
+import { resolvePlace, resolveTarget } from './resolve.ts'
 
 /**
  * A directory that is made on the way must be enterable and writable by its owner (as Hadoop's mkdirs does).

@@ -7,6 +7,7 @@
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { ORPHAN_INODE, RECLAIM_INODE, ROOT_INODE } from '@hopbine/common/base/ids.ts'
 import { SYMLINK_HOPS_MAX } from '@hopbine/common/base/limits.ts'
+import { INODE_PREFIX } from '@hopbine/common/protocol/inode-path.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE } from '@hopbine/common/rules/permission.ts'
 import type { EntryRow } from '../store/tables/entry-table.ts'
@@ -28,8 +29,6 @@ export interface Place {
 export type Target =
   | { readonly slot: number; readonly row: undefined; readonly parent: number; readonly name: string }
   | FileTarget
-
-export const INODE_PREFIX = '/.reserved/.inodes/'
 
 /** The place that a path names; the last component need not exist and is not followed. */
 export function resolvePlace(tx: Tx, caller: Caller, path: string): Place {

@@ -12,9 +12,9 @@ import type { Codec } from '@hopbine/common/wire/codec.ts'
 import { Reader } from '@hopbine/common/wire/reader.ts'
 import type { Writer } from '@hopbine/common/wire/writer.ts'
 import {
-  parseInodePath,
   requireAttributesHeld,
   requireHeld,
+  requireInodePath,
   requireNamesHeld,
 } from '../namespace/directory-leases.ts'
 import type { Failure, LeaseQueue } from '../store/tables/directory-lease-table.ts'
@@ -67,7 +67,7 @@ interface Row {
 
 /** A name in a leased directory. */
 function requireName(tx: Tx, queue: LeaseQueue, path: string): void {
-  const { id, name } = parseInodePath(path)
+  const { id, name } = requireInodePath(path)
   if (name === '') throw new FsError('INVALID_ARGUMENT', `${path} has no name`)
   requireHeld(tx, queue, id)
 }
@@ -75,12 +75,12 @@ function requireName(tx: Tx, queue: LeaseQueue, path: string): void {
 /** A name that goes, and with it a link of an inode that may have others. */
 function requireTaken(tx: Tx, queue: LeaseQueue, path: string): void {
   requireName(tx, queue, path)
-  requireAttributesHeld(tx, queue, parseInodePath(path))
+  requireAttributesHeld(tx, queue, requireInodePath(path))
 }
 
 const requirePath: Row['requireLeases'] = (tx, queue, { path }) => requireName(tx, queue, path)
 const requireAttributes: Row['requireLeases'] = (tx, queue, { path }) =>
-  requireAttributesHeld(tx, queue, parseInodePath(path))
+  requireAttributesHeld(tx, queue, requireInodePath(path))
 
 const ROWS: readonly Row[] = [
   { operation: mkdir, makes: true, requireLeases: requirePath },
@@ -99,7 +99,7 @@ const ROWS: readonly Row[] = [
     operation: link,
     makes: true,
     requireLeases(tx, queue, { from, to }) {
-      requireAttributesHeld(tx, queue, parseInodePath(from))
+      requireAttributesHeld(tx, queue, requireInodePath(from))
       requireName(tx, queue, to)
     },
   },

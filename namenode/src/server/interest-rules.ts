@@ -3,9 +3,9 @@
  * sessions may have cached. A change that is not known by its name concerns everything that it could.
  */
 import { INVALID, type Invalidation } from '@hopbine/common/protocol/cache-interest.ts'
+import { parseInodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { type FileStatus, KIND } from '@hopbine/common/protocol/types.ts'
 import { placesOf } from '../namespace/links.ts'
-import { INODE_PREFIX } from '../namespace/resolve.ts'
 import type { Change } from '../store/change-feed.ts'
 import type { Tx } from '../store/tx.ts'
 import { INTEREST, type InterestNotes } from './interest-notes.ts'
@@ -112,17 +112,15 @@ export function noteStatus(
 }
 
 /** The directory of `/.reserved/.inodes/ID/NAME`, else 0. */
-export function directoryNamed(path: string): number {
-  if (!path.startsWith(INODE_PREFIX)) return 0
-  const end = path.indexOf('/', INODE_PREFIX.length)
-  if (end < 0 || path.indexOf('/', end + 1) >= 0) return 0
-  return Number(path.slice(INODE_PREFIX.length, end))
+function directoryNamed(path: string): number {
+  const parts = parseInodePath(path)
+  return parts === undefined || parts.name === '' ? 0 : parts.id
 }
 
 /** The inode of `/.reserved/.inodes/ID`, else 0. */
 export function inodeNamed(path: string): number {
-  if (!path.startsWith(INODE_PREFIX) || path.indexOf('/', INODE_PREFIX.length) >= 0) return 0
-  return Number(path.slice(INODE_PREFIX.length))
+  const parts = parseInodePath(path)
+  return parts === undefined || parts.name !== '' ? 0 : parts.id
 }
 
 function directoryAbove(tx: Tx, directoryId: number): number {

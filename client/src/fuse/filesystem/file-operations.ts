@@ -1,10 +1,10 @@
 /** Operations on open files: opening, reading, writing, saving and closing. */
 import { isFsError } from '@hopbine/common/base/errors.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { access, create, IF_EXISTS, stat } from '@hopbine/common/protocol/metadata.ts'
 import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { FileMap } from '../../fs/file-map.ts'
 import { LeasedFile } from '../../fs/leased-file.ts'
-import { inodePath } from '../../fs/paths.ts'
 import { OPEN_FLAG, OPEN_KILL_PRIVILEGES, WRITE_FLAG } from '../protocol/constants.ts'
 import { type Entry, encodeCreate, encodeDataHeader, encodeOpen, encodeSize } from '../protocol/encode.ts'
 import type { RequestHeader, RequestOf } from '../protocol/request.ts'

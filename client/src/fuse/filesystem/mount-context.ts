@@ -1,9 +1,9 @@
 /** What the operations of one mount share. It wires and counts; the operations decide. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '@hopbine/common/base/log.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
-import { inodePath } from '../../fs/paths.ts'
 import type { Session } from '../../fs/session.ts'
 import type { LeasedNamespace, MountClient } from '../../leases/leased-namespace.ts'
 import { ROOT_NODE } from '../protocol/constants.ts'

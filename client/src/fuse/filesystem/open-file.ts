@@ -5,11 +5,11 @@
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'
+import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { releaseOrphans, truncate } from '@hopbine/common/protocol/metadata.ts'
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { FileMap } from '../../fs/file-map.ts'
 import { LeasedFile } from '../../fs/leased-file.ts'
-import { inodePath } from '../../fs/paths.ts'
 import { RandomWriter } from '../../fs/random-writer.ts'
 import { readInto } from '../../fs/read-range.ts'
 import { Serial } from '../../fs/serial.ts'

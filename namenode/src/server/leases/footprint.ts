@@ -4,11 +4,12 @@
  * must not learn less than the truth either. A walk ends at the first lease, since what is behind it may be
  * out of date; the request is looked at again when that lease is gone.
  */
+
 import { ROOT_INODE } from '@hopbine/common/base/ids.ts'
 import { SYMLINK_HOPS_MAX } from '@hopbine/common/base/limits.ts'
+import { INODE_PREFIX } from '@hopbine/common/protocol/inode-path.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { findEntry, placesOf } from '../../namespace/links.ts'
-import { INODE_PREFIX } from '../../namespace/resolve.ts'
 import type { EntryRow } from '../../store/tables/entry-table.ts'
 import type { Tx } from '../../store/tx.ts'
 
