@@ -32,10 +32,6 @@ export function makeId(shard: number, sequence: number): number {
   return shard * SEQUENCE_SPAN + sequence
 }
 
-export function birthShardOf(id: number): number {
-  return Math.floor(id / SEQUENCE_SPAN)
-}
-
 export function sequenceOf(id: number): number {
   return id % SEQUENCE_SPAN
 }

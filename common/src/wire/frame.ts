@@ -17,8 +17,6 @@ import { Reader } from './reader.ts'
 
 export const FRAME_KIND = { request: 1, response: 2, failure: 3, push: 4 } as const
 
-export const REQUEST_HEADER_BYTES = 28
-export const RESPONSE_HEADER_BYTES = 20
 const LENGTH_BYTES = 4
 /** The kind, flags, method and id that each frame has at least. */
 const BODY_BYTES_MIN = 8

@@ -18,12 +18,6 @@ export class Reader {
     this.#end = end
   }
 
-  /** Turns to another range of the same buffer: one reader serves every message of a chunk. */
-  turnTo(start: number, end: number): void {
-    this.#position = start
-    this.#end = end
-  }
-
   get position(): number {
     return this.#position
   }

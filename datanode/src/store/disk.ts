@@ -3,18 +3,7 @@
  * ones go on until everything is done or the file ends. Errors of the disk come out as FsErrors where they
  * have a code.
  */
-import {
-  close,
-  fdatasync,
-  fsyncSync,
-  ftruncate,
-  closeSync as nodeCloseSync,
-  open as nodeOpen,
-  openSync,
-  read,
-  write,
-  writev,
-} from 'node:fs'
+import { close, fdatasync, ftruncate, open as nodeOpen, read, write, writev } from 'node:fs'
 import { FsError, fromNodeError } from '@hopbine/common/base/errors.ts'
 
 export function openFile(path: string, flags: string): Promise<number> {
@@ -98,16 +87,6 @@ export async function syncFolder(path: string): Promise<void> {
     await syncData(fd)
   } finally {
     await closeFile(fd)
-  }
-}
-
-/** The same at start, before anything else runs. */
-export function syncFolderSync(path: string): void {
-  const fd = openSync(path, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    nodeCloseSync(fd)
   }
 }
 

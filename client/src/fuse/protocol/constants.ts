@@ -106,10 +106,6 @@ export const WRITE_FLAG = { fromCache: 1 << 0, killPrivileges: 1 << 2 } as const
 export const OPEN_KILL_PRIVILEGES = 1 << 0
 /** Bit of GETATTR's flags: `handle` is set. */
 export const GETATTR_HANDLE = 1 << 0
-/** Bit of FSYNC's flags: data only. */
-export const FSYNC_DATA = 1 << 0
-/** Bit of RELEASE's flags: drop the BSD locks of the handle. */
-export const RELEASE_FLOCK_UNLOCK = 1 << 1
 /** Bit of the lock requests' flags: a BSD lock of the whole file. */
 export const LOCK_FLOCK = 1 << 0
 

@@ -37,10 +37,6 @@ export class MessageReader {
     return this.#bytes.readUInt32LE(this.#advance(4))
   }
 
-  i32(): number {
-    return this.#bytes.readInt32LE(this.#advance(4))
-  }
-
   /** Exact up to 2^53; larger ones are rounded, which is enough to refuse them. */
   u64(): number {
     const at = this.#advance(8)
