@@ -3,7 +3,6 @@
  * needs should have as many copies, at least as long as the file needs it, as the file wants. Any datanode
  * may hold one. It changes nothing. Memory: one page of blocks.
  */
-
 import { type FileSystem, isFsError } from '@hopbine/client/index.ts'
 import { FILE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { listBlocks } from '@hopbine/common/protocol/cluster.ts'

@@ -7,6 +7,7 @@ import {
   BLOCK_BYTES_DEFAULT,
   INLINE_BYTES_MAX,
   LINKS_MAX,
+  REPLICATION_DEFAULT,
   SYMLINK_BYTES_MAX,
 } from '@hopbine/common/base/limits.ts'
 import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
@@ -24,6 +25,7 @@ import {
 import type { Method, RequestOf, ResponseOf } from '@hopbine/common/protocol/method.ts'
 import { type FileStatus, FLAG, KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE, inheritsGroup, MODE_BITS, newMode, WRITE } from '@hopbine/common/rules/permission.ts'
+import { hasItsNumbers, isDevice, isSpecial } from '@hopbine/common/rules/special-files.ts'
 import { Detour } from './detour.ts'
 import {
   hindranceOf,
@@ -41,11 +43,7 @@ import {
 import type { StepTime } from './operation-queue.ts'
 import { LocalDirectory, LocalInode } from './overlay.ts'
 
-/** Copies of a block where nobody said how many; the namenode's default. */
-const REPLICATION_DEFAULT = 1
 const NO_BYTES = new Uint8Array(0)
-const SPECIAL: readonly number[] = [KIND.fifo, KIND.socket, KIND.blockDevice, KIND.charDevice]
-const DEVICES: readonly number[] = [KIND.blockDevice, KIND.charDevice]
 
 type StatusAnswer = { status: FileStatus }
 
@@ -56,7 +54,7 @@ export function localMkdir(
 ): StatusAnswer | Detour {
   const place = freePlace(state, request.path, caller)
   if (place instanceof Detour) return place
-  const inode = { kind: KIND.directory, mode: request.mode, umask: umaskOf(request), generation: 0 }
+  const inode = { kind: KIND.directory, mode: request.mode, umask: request.umask, generation: 0 }
   const made = make(state, place, caller, inode, mkdir, request)
   if (made instanceof Detour) return made
   const directory = new LocalDirectory(made, place.directory.quotaRoot)
@@ -89,7 +87,7 @@ export function localCreate(
     {
       kind: KIND.file,
       mode: request.mode,
-      umask: umaskOf(request),
+      umask: request.umask,
       size: inline.length,
       blockSize,
       replication,
@@ -134,15 +132,14 @@ export function localMknod(
   caller: LocalCaller,
 ): StatusAnswer | Detour {
   const { path, kind, mode, device } = request
-  const isDevice = DEVICES.includes(kind)
-  if (!SPECIAL.includes(kind) || isDevice !== /^\d{1,7}:\d{1,7}$/.test(device)) return Detour.forward
+  if (!isSpecial(kind) || !hasItsNumbers(kind, device)) return Detour.forward
   const place = freePlace(state, path, caller)
   if (place instanceof Detour) return place
-  if (isDevice && !caller.superuser) {
+  if (isDevice(kind) && !caller.superuser) {
     throw new FsError('NOT_PERMITTED', 'only a superuser makes devices', { path })
   }
-  const target = isDevice ? device : ''
-  const inode = { kind, mode, umask: umaskOf(request), target, generation: 1 }
+  const target = isDevice(kind) ? device : ''
+  const inode = { kind, mode, umask: request.umask, target, generation: 1 }
   const made = make(state, place, caller, inode, mknod, request)
   return made instanceof Detour ? made : { status: named(made.status, place.name) }
 }
@@ -299,7 +296,7 @@ function isForNamenode({ quotaRoot, status }: LocalDirectory): boolean {
 interface NewInode {
   readonly kind: number
   readonly mode: number
-  readonly umask?: number
+  readonly umask?: number | undefined
   readonly size?: number
   readonly target?: string
   readonly blockSize?: number
@@ -362,10 +359,6 @@ function newStatus(
     generation,
     target: inode.target ?? '',
   }
-}
-
-function umaskOf(request: { readonly mode: number; readonly umask?: number | undefined }): number {
-  return request.umask ?? 0
 }
 
 export function alreadyExists(path: string): FsError {

@@ -1,5 +1,4 @@
 /** Questions about leased directories and what is in them, answered as the namenode would. */
-
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { LIST_PAGE_MAX } from '@hopbine/common/base/limits.ts'
 import { parseInodePath } from '@hopbine/common/protocol/inode-path.ts'

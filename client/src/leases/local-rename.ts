@@ -1,5 +1,4 @@
 /** Renaming within leased directories: what the namenode's `rename` does, on the overlay. */
-
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { parseInodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { RENAME, rename } from '@hopbine/common/protocol/metadata.ts'

@@ -1,5 +1,4 @@
 /** What local operations work on, and the steps that all of them share: finding a place and its rights. */
-
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { parseInodePath } from '@hopbine/common/protocol/inode-path.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'

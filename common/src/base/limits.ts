@@ -56,6 +56,8 @@ export const BLOCK_BYTES_MIN = 1024 * 1024
 export const BLOCK_BYTES_MAX = 1024 * 1024 * 1024
 export const BLOCK_BYTES_DEFAULT = 128 * 1024 * 1024
 export const REPLICATION_MAX = 16
+/** Copies of a block where nobody said how many. */
+export const REPLICATION_DEFAULT = 1
 /** A file's size in bytes; larger: INVALID_ARGUMENT. */
 export const FILE_BYTES_MAX = 2 ** 52
 /** Bytes covered by one CRC32C on a datanode's disk and on the block wire. */

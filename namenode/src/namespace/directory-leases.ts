@@ -3,7 +3,6 @@
  * those of the directory itself. Below a directory that is leased to one queue nothing is leased to another,
  * so that whoever holds a directory may change what lies above all that he holds.
  */
-
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { RECLAIM_INODE } from '@hopbine/common/base/ids.ts'
 import { type InodePath, parseInodePath } from '@hopbine/common/protocol/inode-path.ts'

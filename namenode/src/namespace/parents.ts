@@ -1,5 +1,4 @@
 /** Missing directories on the way to a path, for operations that make them. */
-
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { INODE_PREFIX } from '@hopbine/common/protocol/inode-path.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'

@@ -1,6 +1,6 @@
 /** createUnnamed: an empty file that has no name yet, for open(2) with O_TMPFILE. */
 import { FsError } from '@hopbine/common/base/errors.ts'
-import { BLOCK_BYTES_DEFAULT } from '@hopbine/common/base/limits.ts'
+import { BLOCK_BYTES_DEFAULT, REPLICATION_DEFAULT } from '@hopbine/common/base/limits.ts'
 import { createUnnamed as method } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE, MODE_BITS, WRITE } from '@hopbine/common/rules/permission.ts'
@@ -11,8 +11,6 @@ import { requireRoom } from '../namespace/quota.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { statusOfRow } from '../namespace/status.ts'
 import { write } from './operation.ts'
-
-const REPLICATION_DEFAULT = 1
 
 export const createUnnamed = write({
   method,

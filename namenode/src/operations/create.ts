@@ -7,6 +7,7 @@ import {
   BLOCK_BYTES_MAX,
   BLOCK_BYTES_MIN,
   INLINE_BYTES_MAX,
+  REPLICATION_DEFAULT,
   REPLICATION_MAX,
 } from '@hopbine/common/base/limits.ts'
 import { IF_EXISTS, create as method } from '@hopbine/common/protocol/metadata.ts'
@@ -36,7 +37,6 @@ import { type PrepareContext, write } from './operation.ts'
 
 type Request = RequestOf<typeof method>
 
-const REPLICATION_DEFAULT = 1
 const DIRECTORY_MODE = 0o755
 
 export const create = write({

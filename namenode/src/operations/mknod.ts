@@ -4,8 +4,8 @@
  */
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { mknod as method } from '@hopbine/common/protocol/metadata.ts'
-import { KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE, MODE_BITS, WRITE } from '@hopbine/common/rules/permission.ts'
+import { hasItsNumbers, isDevice, isSpecial } from '@hopbine/common/rules/special-files.ts'
 import { int, record } from '@hopbine/common/wire/codec.ts'
 import { addInode } from '../namespace/entries.ts'
 import { callerOf, requireDirectoryAccess } from '../namespace/permission.ts'
@@ -14,30 +14,26 @@ import { lookUp, resolvePlace } from '../namespace/resolve.ts'
 import { statusOfRow } from '../namespace/status.ts'
 import { write } from './operation.ts'
 
-const SPECIAL: readonly number[] = [KIND.fifo, KIND.socket, KIND.blockDevice, KIND.charDevice]
-const DEVICES: readonly number[] = [KIND.blockDevice, KIND.charDevice]
-
 export const mknod = write({
   method,
   command: record({ request: method.request, id: int }),
   prepare: (request, context) => ({ request, id: context.drawIds(1) }),
   apply(tx, context, { request, id }) {
     const { path, kind, mode, device, umask } = request
-    if (!SPECIAL.includes(kind)) throw new FsError('INVALID_ARGUMENT', `kind ${kind} is no special file`)
-    const isDevice = DEVICES.includes(kind)
-    if (isDevice !== /^\d{1,7}:\d{1,7}$/.test(device)) {
+    if (!isSpecial(kind)) throw new FsError('INVALID_ARGUMENT', `kind ${kind} is no special file`)
+    if (!hasItsNumbers(kind, device)) {
       throw new FsError('INVALID_ARGUMENT', 'a device, and nothing else, has numbers MAJOR:MINOR')
     }
     const caller = callerOf(tx, context)
     const place = resolvePlace(tx, caller, path)
     if (lookUp(tx, place) !== undefined) throw new FsError('ALREADY_EXISTS', `${path} exists`, { path })
     requireDirectoryAccess(tx, caller, place.parent, WRITE | EXECUTE)
-    if (isDevice && !caller.superuser) {
+    if (isDevice(kind) && !caller.superuser) {
       throw new FsError('NOT_PERMITTED', 'only a superuser makes devices', { path })
     }
     requireRoom(tx, place.parent, 1, 0)
     const { parent, name } = place
-    const target = isDevice ? { target: device } : {}
+    const target = isDevice(kind) ? { target: device } : {}
     const row = addInode(tx, context, parent, { id, name, kind, mode: mode & MODE_BITS, umask, ...target })
     tx.changed(context, { what: 'mknod', inodeId: id, parentId: row.parentId, name, kind })
     return { status: statusOfRow(tx, row) }

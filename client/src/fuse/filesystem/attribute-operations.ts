@@ -4,7 +4,7 @@ import { NAME_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { access, chmod, chown, stat, statfs, truncate, utimes } from '@hopbine/common/protocol/metadata.ts'
 import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
-import { SET_GID, SET_UID, writtenMode } from '@hopbine/common/rules/permission.ts'
+import { MODE_BITS, SET_GID, SET_UID, WRITE, writtenMode } from '@hopbine/common/rules/permission.ts'
 import { SETATTR } from '../protocol/constants.ts'
 import { encodeAttributes, encodeRoom } from '../protocol/encode.ts'
 import type { KernelTime, RequestHeader, RequestOf } from '../protocol/request.ts'
@@ -16,8 +16,6 @@ import type { OpenFile } from './open-file.ts'
 import { after, ask, reply } from './reply.ts'
 import { whileLeased } from './while-leased.ts'
 
-const MODE_BITS = 0o7777
-const WRITE = 2
 /** Unit in which statfs counts room, in bytes. */
 const ROOM_BLOCK_BYTES = 4096
 

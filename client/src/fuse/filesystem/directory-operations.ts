@@ -1,6 +1,7 @@
 /** Operations on open directories. Whoever opened one may go on reading it, whatever becomes of its bits. */
 import { access } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import { READ } from '@hopbine/common/rules/permission.ts'
 import { ROOT_NODE } from '../protocol/constants.ts'
 import { DirectoryPage, encodeOpen } from '../protocol/encode.ts'
 import type { RequestOf } from '../protocol/request.ts'
@@ -11,7 +12,6 @@ import { type DirectoryEntry, DirectoryReader, DOTS } from './directory-reader.t
 import type { MountContext } from './mount-context.ts'
 import { done } from './reply.ts'
 
-const READ = 4
 const DIRECTORY_TYPE = entryType(KIND.directory)
 
 export async function openDirectory(context: MountContext, { header }: RequestOf<'opendir'>): Promise<Reply> {

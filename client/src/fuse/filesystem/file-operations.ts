@@ -3,6 +3,7 @@ import { isFsError } from '@hopbine/common/base/errors.ts'
 import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { access, create, IF_EXISTS, stat } from '@hopbine/common/protocol/metadata.ts'
 import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import { EXECUTE, MODE_BITS, READ, SET_GID, SET_UID, WRITE } from '@hopbine/common/rules/permission.ts'
 import { FileMap } from '../../fs/file-map.ts'
 import { LeasedFile } from '../../fs/leased-file.ts'
 import { OPEN_FLAG, OPEN_KILL_PRIVILEGES, WRITE_FLAG } from '../protocol/constants.ts'
@@ -30,11 +31,7 @@ const O_DIRECT = 0o40000
 /** The kernel's own: the file is opened to be executed. */
 const FOR_EXECUTION = 0o40
 
-const READ = 4
-const WRITE = 2
-const EXECUTE = 1
-const MODE_BITS = 0o7777
-const SET_IDS = 0o6000
+const SET_IDS = SET_UID | SET_GID
 
 export function openFile(context: MountContext, request: RequestOf<'open'>): Promise<Reply> {
   const inodeId = context.parts.nodes.inodeOf(request.header.nodeId)

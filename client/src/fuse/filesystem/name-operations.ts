@@ -18,6 +18,7 @@ import {
   symlink,
 } from '@hopbine/common/protocol/metadata.ts'
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import { MODE_BITS } from '@hopbine/common/rules/permission.ts'
 import { RENAME_FLAG } from '../protocol/constants.ts'
 import { encodeData, encodeNegativeEntry } from '../protocol/encode.ts'
 import type { RequestHeader, RequestOf } from '../protocol/request.ts'
@@ -27,8 +28,6 @@ import { deviceText, isDevice, kindOfType, TYPE, TYPE_MASK } from './attributes.
 import type { Stamp } from './kernel-cache.ts'
 import type { MountContext } from './mount-context.ts'
 import { after, ask, done, entryReply, reply } from './reply.ts'
-
-const MODE_BITS = 0o7777
 
 type Answer = Reply | Promise<Reply>
 

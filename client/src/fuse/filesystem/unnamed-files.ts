@@ -1,12 +1,11 @@
 /** open(2) with O_TMPFILE: a file that has no name until linkat(2) gives it one. */
 import { createUnnamed } from '@hopbine/common/protocol/metadata.ts'
+import { MODE_BITS } from '@hopbine/common/rules/permission.ts'
 import { OPEN_FLAG } from '../protocol/constants.ts'
 import type { RequestOf } from '../protocol/request.ts'
 import type { Reply } from '../session/session.ts'
 import { createReply, isDirect, takeHandle } from './file-operations.ts'
 import type { MountContext } from './mount-context.ts'
-
-const MODE_BITS = 0o7777
 
 export async function createUnnamedFile(
   context: MountContext,

@@ -4,7 +4,6 @@
  * must not learn less than the truth either. A walk ends at the first lease, since what is behind it may be
  * out of date; the request is looked at again when that lease is gone.
  */
-
 import { ROOT_INODE } from '@hopbine/common/base/ids.ts'
 import { SYMLINK_HOPS_MAX } from '@hopbine/common/base/limits.ts'
 import { INODE_PREFIX } from '@hopbine/common/protocol/inode-path.ts'
