@@ -5,6 +5,7 @@
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
+import { syncPath } from './sync-path.ts'
 
 export interface LogFile {
   read(target: Buffer, position: number): number
@@ -30,11 +31,6 @@ const ZEROS = Buffer.alloc(1024 * 1024)
 
 export function realLogDisk(folder: string): LogDisk {
   fs.mkdirSync(folder, { recursive: true })
-  const syncFolder = (): void => {
-    const fd = fs.openSync(folder, 'r')
-    fs.fsyncSync(fd)
-    fs.closeSync(fd)
-  }
   return {
     list: () => fs.readdirSync(folder).sort(),
     open: name => realLogFile(fs.openSync(join(folder, name), 'r+')),
@@ -48,13 +44,13 @@ export function realLogDisk(folder: string): LogDisk {
       } finally {
         await handle.close()
       }
-      syncFolder()
+      syncPath(folder)
       return realLogFile(fs.openSync(join(folder, name), 'r+'))
     },
     remove: name => fs.rmSync(join(folder, name), { force: true }),
     rename(from, to) {
       fs.renameSync(join(folder, from), join(folder, to))
-      syncFolder()
+      syncPath(folder)
     },
   }
 }

@@ -2,8 +2,9 @@
  * An empty file that says that sessions may have caches, or files open. A namenode that finds it at its start
  * does not know what they were told, or said, before.
  */
-import { closeSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { syncPath } from '../log/sync-path.ts'
 
 export const CACHES_MARK = 'sessions-have-caches'
 export const OPENS_MARK = 'sessions-have-files-open'
@@ -27,12 +28,7 @@ export class CachingMark {
   set(): void {
     if (this.#isSet) return
     closeSync(openSync(join(this.#folder, this.#name), 'w'))
-    const folder = openSync(this.#folder, 'r')
-    try {
-      fsyncSync(folder)
-    } finally {
-      closeSync(folder)
-    }
+    syncPath(this.#folder)
     this.#isSet = true
   }
 

@@ -3,19 +3,11 @@
  * and log indexes go on far behind those of the backup, so that nothing handed out since is ever handed out
  * again.
  */
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import Database from 'better-sqlite3'
+import { syncPath } from '../log/sync-path.ts'
 import { SCHEMA_VERSION } from '../store/schema.ts'
 import { lockFolder } from './folder-lock.ts'
 
@@ -42,13 +34,13 @@ export function restoreBackup(dataDir: string, file: string): Restored {
     const path = join(fresh, 'store.db')
     copyFileSync(file, path)
     const facts = adopt(path, file)
-    sync(path)
-    sync(fresh)
+    syncPath(path)
+    syncPath(fresh)
     const target = join(dataDir, 'shard-0')
     const former = existsSync(target) ? freeName(`${target}.before-${facts.index}`) : undefined
     if (former !== undefined) renameSync(target, former)
     renameSync(fresh, target)
-    sync(dataDir)
+    syncPath(dataDir)
     return { ...facts, former }
   } finally {
     lock.release()
@@ -102,10 +94,4 @@ function openCopy(path: string, refuse: (why: string) => FsError): Database.Data
     db.close()
     throw refuse((error as Error).message)
   }
-}
-
-function sync(path: string): void {
-  const fd = openSync(path, 'r')
-  fsyncSync(fd)
-  closeSync(fd)
 }

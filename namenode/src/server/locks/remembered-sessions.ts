@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { syncPath } from '../../log/sync-path.ts'
 
 const NAME = 'sessions-with-locks'
 
@@ -64,15 +65,6 @@ export class RememberedSessions {
       closeSync(file)
     }
     renameSync(`${path}.new`, path)
-    if (durable) this.#syncFolder()
-  }
-
-  #syncFolder(): void {
-    const folder = openSync(this.#folder, 'r')
-    try {
-      fsyncSync(folder)
-    } finally {
-      closeSync(folder)
-    }
+    if (durable) syncPath(this.#folder)
   }
 }
