@@ -4,17 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FileSystem } from '@hopbine/client/index.ts'
 import t, { type Test } from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
+import { Mounted } from './mounted.ts'
 
 /** How long a read may go untold, with some patience, in milliseconds. */
 const TOLD_MS = 15_000
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`ACCESS TIMES WERE NOT TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'ACCESS TIMES WERE NOT TESTED')
 
 const cluster = await ProcessCluster.open({ datanodes: 1, mustOwn: true, keep: false, transport: 'unix' })
 const home = cluster.home.path

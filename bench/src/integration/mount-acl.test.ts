@@ -6,14 +6,10 @@ import { FileSystem } from '@hopbine/client/index.ts'
 import { getAcl } from '@hopbine/common/protocol/acl.ts'
 import t from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
+import { Mounted } from './mounted.ts'
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`NO ACL OF THE MOUNT WAS TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'NO ACL OF THE MOUNT WAS TESTED')
 
 /** Users and groups without a name on this machine: they go by their digits. */
 const [ADA, EVE, LAB] = [4001, 4002, 4005]

@@ -8,14 +8,10 @@ import * as fsp from 'node:fs/promises'
 import { FileSystem } from '@hopbine/client/index.ts'
 import t, { type Test } from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
+import { Mounted } from './mounted.ts'
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`NO MOUNT WAS TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'NO MOUNT WAS TESTED')
 
 const FACTOR = Number(process.env.HOPBINE_COHERENCE_FACTOR ?? 1)
 const STEPS = 2_000 * FACTOR

@@ -9,20 +9,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FileSystem } from '@hopbine/client/index.ts'
 import t from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
 import { patternAt } from './content.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { Mounted } from './mounted.ts'
 
 const MIB = 1024 * 1024
 const DISK_MIB = 480
 /** Under the reserve of a disk of that size, and above the last of it, which nobody gets. */
 const LEFT_MIB = 80
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`NOTHING OF FULL DISKS WAS TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'NOTHING OF FULL DISKS WAS TESTED')
 
 t.setTimeout(300_000)
 const home = mkdtempSync(join(tmpdir(), 'hopbine-full-'))

@@ -14,20 +14,16 @@ import { FileSystem } from '@hopbine/client/index.ts'
 import { randomRuns, SeededNumbers } from '@hopbine/common/testing/random-runs.ts'
 import t from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
 import { patternAt } from './content.ts'
 import { FileHistory } from './file-history.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { Mounted } from './mounted.ts'
 
 const HOPBINE = fileURLToPath(new URL('../../../scripts/hopbine', import.meta.url))
 const KIB = 1024
 const MIB = 1024 * KIB
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`NOTHING OF DIRECTORY LEASES WAS TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'NOTHING OF DIRECTORY LEASES WAS TESTED')
 
 t.setTimeout(600_000)
 const cluster = await ProcessCluster.open({ datanodes: 1, mustOwn: true, keep: false, transport: 'unix' })

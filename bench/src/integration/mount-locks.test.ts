@@ -5,15 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LOCK_TERM_MS } from '@hopbine/common/protocol/locks.ts'
 import t, { type Test } from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
 import { type LockCommand, LockProcess } from './lock-process.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { Mounted } from './mounted.ts'
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`NO LOCK OF A MOUNT WAS TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'NO LOCK OF A MOUNT WAS TESTED')
 
 t.setTimeout(600_000)
 const cluster = await ProcessCluster.open({ datanodes: 1, mustOwn: true, keep: false, transport: 'unix' })

@@ -8,14 +8,10 @@ import { fsck } from '@hopbine/common/protocol/cluster.ts'
 import { stat } from '@hopbine/common/protocol/metadata.ts'
 import t, { type Test } from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
+import { Mounted } from './mounted.ts'
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`NO OPEN FILE OF A MOUNT WAS TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'NO OPEN FILE OF A MOUNT WAS TESTED')
 
 t.setTimeout(300_000)
 const LARGE = 3 * 1024 * 1024

@@ -11,18 +11,14 @@ import { FileSystem } from '@hopbine/client/index.ts'
 import t from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
 import { memoryOf } from '../machine/process-usage.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
+import { Mounted } from './mounted.ts'
 
 const MIB = 1024 * 1024
 const HOPBINE = fileURLToPath(new URL('../../../scripts/hopbine', import.meta.url))
 const HELPER = fileURLToPath(new URL('../../../scripts/mount.hopbine', import.meta.url))
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`MOUNT POINTS WERE NOT TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'MOUNT POINTS WERE NOT TESTED')
 
 t.setTimeout(400_000)
 const run = promisify(execFile)

@@ -11,14 +11,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { randomRuns, SeededNumbers } from '@hopbine/common/testing/random-runs.ts'
 import t from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
+import { Mounted } from './mounted.ts'
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`NO DATABASE ON A MOUNT WAS TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'NO DATABASE ON A MOUNT WAS TESTED')
 
 t.setTimeout(300_000)
 const { seed, numRuns: KILLS } = randomRuns(10)

@@ -2,14 +2,10 @@
 /** Extended attributes on two mounts: known to be missing, and seen as soon as another mount sets one. */
 import t from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
+import { Mounted } from './mounted.ts'
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`NO ATTRIBUTE OF A MOUNT WAS TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'NO ATTRIBUTE OF A MOUNT WAS TESTED')
 
 t.setTimeout(120_000)
 const cluster = await ProcessCluster.open({ datanodes: 1, mustOwn: true, keep: false, transport: 'unix' })

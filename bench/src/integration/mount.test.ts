@@ -6,20 +6,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FileSystem } from '@hopbine/client/index.ts'
 import t from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
 import { patternAt } from './content.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { Mounted } from './mounted.ts'
 
 // Node has no name for it in errors.
 const EDQUOT = 122
 const KIB = 1024
 const MIB = 1024 * KIB
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`NOTHING OF THE MOUNT WAS TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'NOTHING OF THE MOUNT WAS TESTED')
 
 t.setTimeout(600_000)
 // Processes of their own: a server in this one could wait for a thread that waits for the mount.

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { requireMounting } from '../testing/require-mounting.ts'
 import { mountHindrance } from './mounted.ts'
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/pjdfstest', import.meta.url))
@@ -24,12 +25,7 @@ async function hindrance(): Promise<string | undefined> {
   }
 }
 
-const missing = await hindrance()
-if (missing !== undefined) {
-  t.comment(`POSIX CONFORMANCE WAS NOT TESTED: ${missing}`)
-  t.pass(`skipped: ${missing}`, { skip: missing })
-  process.exit(0)
-}
+requireMounting(t, 'POSIX CONFORMANCE WAS NOT TESTED', await hindrance())
 
 t.setTimeout(900_000)
 t.test('every case of pjdfstest passes, those on a filesystem remounted read-only too', async t => {

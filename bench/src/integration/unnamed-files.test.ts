@@ -4,14 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FileSystem } from '@hopbine/client/index.ts'
 import t from 'tap'
 import { ProcessCluster } from '../cluster/processes.ts'
-import { Mounted, mountHindrance } from './mounted.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
+import { Mounted } from './mounted.ts'
 
-const hindrance = mountHindrance()
-if (hindrance !== undefined) {
-  t.comment(`FILES WITHOUT A NAME WERE NOT TESTED: ${hindrance}`)
-  t.pass(`skipped: ${hindrance}`, { skip: hindrance })
-  process.exit(0)
-}
+requireMounting(t, 'FILES WITHOUT A NAME WERE NOT TESTED')
 
 const cluster = await ProcessCluster.open({ datanodes: 1, mustOwn: true, keep: false, transport: 'unix' })
 const client = await FileSystem.connect({ home: cluster.home.path })
