@@ -90,22 +90,22 @@ export class ForwardStream implements ChannelHandler {
     this.#open().send(BLOCK_FRAME.packet, REQUEST, packetHead, { offset, crcs: [...crcs] }, bytes, taken)
   }
 
-  sync(): Promise<void> {
-    const answer = this.#wait(BLOCK_FRAME.synced)
+  async sync(): Promise<void> {
     this.#open().send(BLOCK_FRAME.sync, REQUEST, nothing, {})
-    return answer
+    await this.#wait(BLOCK_FRAME.synced)
   }
 
-  seal(length: number): Promise<void> {
-    const answer = this.#wait(BLOCK_FRAME.sealed)
+  async seal(length: number): Promise<void> {
     this.#open().send(BLOCK_FRAME.seal, REQUEST, progress, { length })
-    return answer
+    await this.#wait(BLOCK_FRAME.sealed)
   }
 
-  /** Ends the stream; no event comes any more. */
+  /** Ends the stream; no event comes any more, and what waits for the members behind fails. */
   close(): void {
+    if (this.#isOver) return
     this.#isOver = true
     this.#channel?.destroy()
+    this.#rejectWaiters(this.#named(new FsError('UNAVAILABLE', 'the chain was given up')))
   }
 
   frame(kind: number, _request: number, head: Reader): undefined {
@@ -154,9 +154,13 @@ export class ForwardStream implements ChannelHandler {
     const opening = this.#opening
     this.#opening = undefined
     this.#channel?.destroy()
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(named)
+    this.#rejectWaiters(named)
     if (opening !== undefined) opening.reject(named)
     else if (this.#isReady) this.#events.failed(named)
+  }
+
+  #rejectWaiters(error: FsError): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
 
   #open(): BlockChannel {

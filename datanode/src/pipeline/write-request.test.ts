@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { BLOCK_FRAME, packet } from '@hopbine/common/protocol/block.ts'
+import { type AddressInfo, createServer } from 'node:net'
+import { BLOCK_FRAME, packet, ready } from '@hopbine/common/protocol/block.ts'
+import type { DatanodeAddress } from '@hopbine/common/protocol/types.ts'
+import { BlockChannel } from '@hopbine/common/rpc/block-channel.ts'
 import { chunkCrcs } from '@hopbine/common/wire/chunk-crc.ts'
-import t from 'tap'
+import { nothing } from '@hopbine/common/wire/codec.ts'
+import t, { type Test } from 'tap'
 import { TempDatanode, until } from '../testing/temp-datanode.ts'
 
 const MIB = 1024 * 1024
@@ -216,6 +220,44 @@ t.test('a chain whose member fails ends the write and names the member', async t
   t.equal(await again.seal(), 3 * MIB)
   again.close()
 })
+
+t.test('a writer that goes while its chain owes a sync leaves the block to the next one', async t => {
+  const head = await TempDatanode.start(t)
+  const silent = await silentMember(t)
+  const peer = await head.peer()
+  await peer.open(head.namenode.locate(3120, [head.member, silent.member]), 0)
+  peer.push(Buffer.alloc(1000, 1))
+  peer.say(BLOCK_FRAME.sync, nothing, {})
+  await until(() => silent.kinds.includes(BLOCK_FRAME.sync))
+  peer.close()
+  const next = await head.peer()
+  const { length } = await next.open(head.namenode.locate(3120, [head.member]), -1)
+  t.equal(length, 1000)
+  t.equal(await next.seal(), 1000)
+  next.close()
+  await head.datanode.stop()
+})
+
+/** Takes a block and never answers anything but `ready`. */
+async function silentMember(t: Test): Promise<{ member: DatanodeAddress; kinds: number[] }> {
+  const kinds: number[] = []
+  const server = createServer({ pauseOnConnect: true }, socket => {
+    const channel = BlockChannel.accept(socket, {
+      frame: (kind, request, _head, dataBytes) => {
+        kinds.push(kind)
+        const answer = { length: 0, tailCrc: 0, sealed: false }
+        if (kind === BLOCK_FRAME.write) channel.send(BLOCK_FRAME.ready, request, ready, answer)
+        return dataBytes > 0 ? Buffer.alloc(dataBytes) : undefined
+      },
+      landed: () => undefined,
+      closed: () => undefined,
+    })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
+  t.teardown(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  return { member: { nodeId: 'silent', host: '127.0.0.1', port }, kinds }
+}
 
 t.test('a block that could not be begun along its chain leaves nothing behind', async t => {
   const head = await TempDatanode.start(t)
