@@ -7,25 +7,29 @@ import { LOCK_METHODS, lockRecall } from './locks.ts'
 import { METADATA_METHODS } from './metadata.ts'
 import type { Method } from './method.ts'
 import { OPEN_INODE_METHODS } from './open-inodes.ts'
-import { addPrincipal, hello, PUSH } from './session.ts'
+import { RAFT_METHODS } from './raft.ts'
+import { addPrincipal, hello, PUSH, ping } from './session.ts'
 import { failure } from './types.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
 const METHODS: readonly Method<unknown, unknown>[] = [
   hello as Method<unknown, unknown>,
   addPrincipal as Method<unknown, unknown>,
+  ping as Method<unknown, unknown>,
   ...METADATA_METHODS,
   ...CLUSTER_METHODS,
   ...DIRECTORY_LEASE_METHODS,
   ...CACHE_INTEREST_METHODS,
   ...OPEN_INODE_METHODS,
   ...LOCK_METHODS,
+  ...RAFT_METHODS,
 ]
 
 /** Every message that this version writes; see the sentence below before you change a line. */
 const KNOWN: Record<string, string> = {
   hello: '315577230ca0',
   addPrincipal: 'e7760fec110f',
+  ping: '174b55b0dcf8',
   mkdir: 'ef7ce8502150',
   mkdirs: 'a5701b5f76ab',
   create: '58bf2dbae086',
@@ -100,6 +104,9 @@ const KNOWN: Record<string, string> = {
   renewLocks: '41042f1033e0',
   closeLocks: 'bf9f4c995711',
   declareOpens: 'acb11a2f485d',
+  tellMember: '89a17b425ce0',
+  groupStatus: 'f57b8f435b6a',
+  transferLeadership: '92ef6b8a8ca9',
 }
 const KNOWN_RECORDS: Record<string, string> = {
   lockRecall: '58bbf59ff1c8',

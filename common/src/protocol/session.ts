@@ -1,7 +1,7 @@
 /**
  * The methods that open a connection and say who speaks on it. Both the namenode and the datanode serve them.
  */
-import { flag, int, list, optional, record, text, u16, type ValueOf } from '../wire/codec.ts'
+import { flag, int, list, nothing, optional, record, text, u16, type ValueOf } from '../wire/codec.ts'
 import { method } from './method.ts'
 
 /** First request of every connection; anything else first ends it. */
@@ -49,6 +49,9 @@ export const addPrincipal = method(
   }),
   record({ handle: u16 }),
 )
+
+/** Asks whether anybody is there: any answer will do, and it comes ahead of what the server works on. */
+export const ping = method(3, 'ping', 'session', 1, nothing, nothing)
 
 /** Pushes from the server; their ids live apart from the methods'. */
 export const PUSH = {

@@ -10,10 +10,15 @@ import { PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../protocol/version.t
 import type { Reader } from '../wire/reader.ts'
 import { type Address, Connection } from './connection.ts'
 import { PrincipalHandles, type Speaker } from './principal-handles.ts'
+import { type Seed, ServerChoice } from './server-choice.ts'
 
 export interface RpcClientOptions {
   readonly address: Address
   readonly token?: string
+  /** Where the other members of the server's group are: the session finds who leads and follows it. */
+  readonly others?: readonly Seed[]
+  /** Number of the first one in the group. */
+  readonly member?: number
   readonly actAs?: { readonly user: string; readonly groups: readonly string[] }
   /**
    * How long a call may wait for a server that cannot be reached or is busy, in milliseconds. Default 30,000.
@@ -43,6 +48,10 @@ const RETRY_MS_DEFAULT = 30_000
 /** Pause before the first reconnect, doubled up to the maximum, in milliseconds. */
 const PAUSE_MS_MIN = 20
 const PAUSE_MS_MAX = 1_000
+/** Longest pause of a session with several servers: one of them may lead by now, in milliseconds. */
+const GROUP_PAUSE_MS_MAX = 100
+/** One of several servers must greet, and be heard while calls wait, within so long, in milliseconds. */
+const GROUP_SILENT_MS = 700
 /**
  * A write that was sent so long ago is not sent again: half the time after which a server may have forgotten
  * its answer. On a clock that goes on while the machine sleeps, in milliseconds.
@@ -51,6 +60,7 @@ const RESEND_MS = 300_000
 
 export class RpcClient implements RpcCaller {
   readonly #options: RpcClientOptions
+  readonly #choice: ServerChoice
   readonly clientId = randomBytes(16).toString('hex')
   /** What is done on each connection before it is used. */
   readonly #preparations: ((connection: Connection) => Promise<void>)[] = []
@@ -58,6 +68,8 @@ export class RpcClient implements RpcCaller {
   readonly #pushHandlers = new Map<number, (payload: Reader) => void>()
   #connecting: Promise<Connection> | undefined
   #connection: Connection | undefined
+  /** Where it leads. */
+  #seed: Seed | undefined
   #handles: PrincipalHandles | undefined
   #welcome: HelloResponse | undefined
   #nextSequence = 1
@@ -67,6 +79,9 @@ export class RpcClient implements RpcCaller {
 
   constructor(options: RpcClientOptions) {
     this.#options = options
+    const { address, token, member, others = [] } = options
+    const first = { address, ...(token === undefined ? {} : { token }) }
+    this.#choice = new ServerChoice([member === undefined ? first : { ...first, member }, ...others])
   }
 
   /** What the server said at the last hello; connects if needed. */
@@ -134,10 +149,12 @@ export class RpcClient implements RpcCaller {
     options: RequestOptions,
   ): Promise<Res> {
     const deadline = performance.now() + (options.retryMs ?? this.#options.retryMs ?? RETRY_MS_DEFAULT)
+    const pauseMsMax = this.#choice.isGroup ? GROUP_PAUSE_MS_MAX : PAUSE_MS_MAX
     let sentAtMs = 0
-    for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+    for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
+      let connection: Connection | undefined
       try {
-        const connection = this.#connection?.isOpen ? this.#connection : await this.#connect()
+        connection = this.#connection?.isOpen ? this.#connection : await this.#connect()
         const told = options.speaker === undefined ? 0 : this.#handles?.of(options.speaker)
         const principal = typeof told === 'object' ? await told : told
         if (principal === undefined || !connection.isOpen) throw new FsError('UNAVAILABLE')
@@ -150,9 +167,25 @@ export class RpcClient implements RpcCaller {
       } catch (error) {
         if (!isFsError(error) || error.retry === 'never' || this.#closed) throw error
         if (performance.now() + pauseMs > deadline || options.signal?.aborted) throw error
-        await sleep(pauseMs)
+        const isPassedOn = error.code === 'NOT_LEADER' && this.#leave(connection, error)
+        if (!isPassedOn || pauseMs > PAUSE_MS_MIN) await sleep(pauseMs)
       }
     }
+  }
+
+  /**
+   * The server does not lead. True if another one that may is known; then this connection is of no use to
+   * anybody, and what still waits there goes along.
+   */
+  #leave(connection: Connection | undefined, error: FsError): boolean {
+    const seed = this.#seed
+    if (connection === undefined || connection !== this.#connection || seed === undefined) {
+      return connection !== undefined
+    }
+    if (!connection.isOpen) return true
+    const isKnown = this.#choice.refused(seed, error, performance.now())
+    if (this.#choice.current !== seed) connection.close(error)
+    return isKnown
   }
 
   #oldestUnanswered(sequence: number): number {
@@ -169,29 +202,51 @@ export class RpcClient implements RpcCaller {
     return this.#connecting
   }
 
+  /** Connects to the first server that greets, from the one chosen on. */
   async #open(): Promise<Connection> {
-    const { address, token, actAs } = this.#options
+    const triesMax = this.#choice.seeds
+    for (let tries = 1; ; tries++) {
+      const seed = this.#choice.current
+      try {
+        return await this.#openAt(seed)
+      } catch (error) {
+        if (isFsError(error, 'NOT_LEADER')) this.#choice.refused(seed, error, performance.now())
+        else this.#choice.failed(seed, performance.now())
+        const isAway = isFsError(error, 'UNAVAILABLE') || isFsError(error, 'TIMED_OUT')
+        if (!isAway || this.#closed || tries === triesMax) throw error
+      }
+    }
+  }
+
+  async #openAt(seed: Seed): Promise<Connection> {
+    const { actAs } = this.#options
+    const choice = this.#choice
     const greeting: HelloRequest = {
       version: PROTOCOL_VERSION,
       versionOldest: PROTOCOL_VERSION_OLDEST,
       clientId: this.clientId,
-      token,
+      token: seed.token,
       actAs: actAs === undefined ? undefined : { user: actAs.user, groups: [...actAs.groups] },
     }
     const events = {
       // Waiting calls have been told; each decides by its own budget.
-      onClose: () => undefined,
+      onClose: ({ code }: FsError) => {
+        if (code !== 'NOT_LEADER') choice.failed(seed, performance.now())
+      },
       // A push that nobody here knows is one of a newer server's.
       onPush: (push: number, payload: Reader) => this.#pushHandlers.get(push)?.(payload),
     }
-    const { connection, welcome } = await Connection.open(address, greeting, events)
+    const connectMs = choice.isGroup ? GROUP_SILENT_MS : undefined
+    const { connection, welcome } = await Connection.open(seed.address, greeting, events, connectMs)
+    if (choice.isGroup) connection.watch(GROUP_SILENT_MS)
     try {
       for (const prepare of this.#preparations) await prepare(connection)
     } catch (error) {
-      connection.close()
+      connection.close(isFsError(error, 'NOT_LEADER') ? error : undefined)
       throw error
     }
     this.#connection = connection
+    this.#seed = seed
     this.#handles = new PrincipalHandles(connection)
     this.#welcome = welcome
     return connection

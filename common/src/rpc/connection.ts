@@ -5,10 +5,10 @@
 import { connect, type Socket } from 'node:net'
 import { codeOfWire, FsError, fromNodeError } from '../base/errors.ts'
 import type { Method } from '../protocol/method.ts'
-import { type HelloRequest, type HelloResponse, hello } from '../protocol/session.ts'
+import { type HelloRequest, type HelloResponse, hello, ping } from '../protocol/session.ts'
 import { failure } from '../protocol/types.ts'
 import type { ValueOf } from '../wire/codec.ts'
-import { FRAME_KIND, FrameCutter } from '../wire/frame.ts'
+import { FRAME_KIND, FrameCutter, REQUEST_FLAG } from '../wire/frame.ts'
 import type { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
 import { sendGathered } from './send-gathered.ts'
@@ -40,6 +40,12 @@ export interface ConnectionEvents {
 
 /** Time to connect and to be greeted, in milliseconds. */
 const CONNECT_MS = 5_000
+/**
+ * How often a watched connection is looked at; how many looks without a byte until it is asked, in
+ * milliseconds.
+ */
+const LOOK_MS = 100
+const SILENT_LOOKS = 2
 
 export class Connection {
   readonly #socket: Socket
@@ -50,6 +56,9 @@ export class Connection {
   #nextId = 1
   #flushPlanned = false
   #closed: FsError | undefined
+  #watch: NodeJS.Timeout | undefined
+  #hasHeard = false
+  #silentLooks = 0
   /** Applied index of the newest answer. */
   index = 0
 
@@ -61,17 +70,21 @@ export class Connection {
     socket.on('close', () => this.#end(new FsError('UNAVAILABLE', 'the server closed the connection')))
   }
 
-  /** Connects and says hello. Throws UNAVAILABLE, UNAUTHENTICATED or VERSION_MISMATCH. */
+  /**
+   * Connects and says hello, each within `connectMs`. Throws UNAVAILABLE, TIMED_OUT, UNAUTHENTICATED or
+   * VERSION_MISMATCH.
+   */
   static async open(
     address: Address,
     greeting: HelloRequest,
     events: ConnectionEvents,
+    connectMs = CONNECT_MS,
   ): Promise<{ connection: Connection; welcome: HelloResponse }> {
-    const socket = await connected(address)
+    const socket = await connected(address, connectMs)
     const connection = new Connection(socket, events)
     const timer = setTimeout(
       () => connection.close(new FsError('TIMED_OUT', 'no answer to hello')),
-      CONNECT_MS,
+      connectMs,
     )
     try {
       const welcome = await connection.call(hello, greeting)
@@ -99,11 +112,50 @@ export class Connection {
       this.#nextId = (this.#nextId + 1) >>> 0 || 1
       this.#encode(id, method, request, options)
       this.#waiting.set(id, { method, resolve: resolve as (value: unknown) => void, reject })
-      if (!this.#flushPlanned) {
-        this.#flushPlanned = true
-        setImmediate(() => this.#flush())
-      }
+      this.#planFlush()
     })
+  }
+
+  /**
+   * Sends a request that has no answer; it is encoded when this returns. Lost where the connection is closed.
+   */
+  tell<Req>(method: Method<Req, unknown>, request: Req, options: CallOptions = {}): void {
+    if (this.#closed !== undefined) return
+    this.#encode(0, method, request, options, REQUEST_FLAG.oneWay)
+    this.#planFlush()
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get queuedBytes(): number {
+    return this.#outgoing.position + this.#socket.writableLength
+  }
+
+  /**
+   * From now on the connection ends when calls wait and not a byte has come for so long, in milliseconds. The
+   * server is asked for a sign of life meanwhile, so that a call may wait for as long as it likes.
+   */
+  watch(silentMs: number): void {
+    clearInterval(this.#watch)
+    this.#watch = setInterval(() => this.#look(silentMs), LOOK_MS)
+    this.#watch.unref()
+  }
+
+  #look(silentMs: number): void {
+    const isSilent = this.#waiting.size > 0 && !this.#hasHeard
+    this.#hasHeard = false
+    this.#silentLooks = isSilent ? this.#silentLooks + 1 : 0
+    // An answer may have come while this process itself was held up: it is read before the next look.
+    if (this.#silentLooks * LOOK_MS > silentMs) {
+      return this.close(new FsError('UNAVAILABLE', `the server was silent for ${silentMs} ms`))
+    }
+    if (this.#silentLooks !== SILENT_LOOKS) return
+    this.call(ping, {}).catch(() => undefined)
+  }
+
+  #planFlush(): void {
+    if (this.#flushPlanned) return
+    this.#flushPlanned = true
+    setImmediate(() => this.#flush())
   }
 
   /** Ends the connection; waiting calls are rejected with `reason`. */
@@ -118,12 +170,18 @@ export class Connection {
     else this.#socket.unref()
   }
 
-  #encode<Req>(id: number, method: Method<Req, unknown>, request: Req, options: CallOptions): void {
+  #encode<Req>(
+    id: number,
+    method: Method<Req, unknown>,
+    request: Req,
+    options: CallOptions,
+    flags = 0,
+  ): void {
     const writer = this.#outgoing
     const start = writer.position
     writer.u32(0)
     writer.u8(FRAME_KIND.request)
-    writer.u8(0)
+    writer.u8(flags)
     writer.u16(method.id)
     writer.u32(id)
     writer.u16(options.principal ?? 0)
@@ -141,6 +199,7 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
+    this.#hasHeard = true
     try {
       this.#cutter.push(chunk, reader => this.#frame(reader))
     } catch (error) {
@@ -168,6 +227,7 @@ export class Connection {
   #end(error: FsError): void {
     if (this.#closed !== undefined) return
     this.#closed = error
+    clearInterval(this.#watch)
     for (const waiting of this.#waiting.values()) waiting.reject(error)
     this.#waiting.clear()
     this.#events.onClose(error)
@@ -185,10 +245,10 @@ export function errorOf(value: ValueOf<typeof failure>): FsError {
   return new FsError(codeOfWire(value.code), value.message, details)
 }
 
-function connected(address: Address): Promise<Socket> {
+function connected(address: Address, connectMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ ...address, noDelay: true })
-    const timer = setTimeout(() => socket.destroy(new Error('connecting took too long')), CONNECT_MS)
+    const timer = setTimeout(() => socket.destroy(new Error('connecting took too long')), connectMs)
     const settle = (): void => {
       clearTimeout(timer)
       socket.removeAllListeners()

@@ -12,11 +12,11 @@ import {
   IN_FLIGHT_PER_CONNECTION_MAX,
   OUTGOING_BYTES_MAX,
 } from '../base/limits.ts'
-import { addPrincipal, hello } from '../protocol/session.ts'
+import { addPrincipal, hello, ping } from '../protocol/session.ts'
 import { failure } from '../protocol/types.ts'
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../protocol/version.ts'
 import type { Codec, ValueOf } from '../wire/codec.ts'
-import { FRAME_KIND, FrameCutter } from '../wire/frame.ts'
+import { FRAME_KIND, FrameCutter, REQUEST_FLAG } from '../wire/frame.ts'
 import type { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
 import type { Principal } from './principal.ts'
@@ -188,7 +188,7 @@ export class ServerConnection {
   #request(reader: Reader): void {
     if (!this.#open) return
     const kind = reader.u8()
-    reader.u8()
+    const flags = reader.u8()
     const method = reader.u16()
     const id = reader.u32()
     if (kind !== FRAME_KIND.request) throw new FsError('BAD_FRAME', `frame kind ${kind} is not a request`)
@@ -196,6 +196,7 @@ export class ServerConnection {
     const shard = reader.u16()
     const sequence = reader.int()
     const behind = reader.u32()
+    if ((flags & REQUEST_FLAG.oneWay) !== 0) return this.#told(method, shard, handle, reader)
     this.#inFlight += 1
     if (this.#inFlight >= IN_FLIGHT_PER_CONNECTION_MAX) this.#pause()
     try {
@@ -203,12 +204,23 @@ export class ServerConnection {
       const principal = this.#principals[handle]
       if (principal === undefined) throw new FsError('UNAUTHENTICATED', `unknown principal handle ${handle}`)
       if (method === addPrincipal.id) return this.#addPrincipal(principal, id, reader)
+      if (method === ping.id) return this.respond({ id, method }, ping.response, {})
       this.#service.dispatch(this, { method, id, principal, shard, sequence, behind }, reader)
     } catch (error) {
       if (!isFsError(error)) throw error
       if (this.clientId === '') return this.#cutOff(error, id)
       this.fail({ id, method }, error)
     }
+  }
+
+  /**
+   * A request without an answer; one that cannot be taken ends the connection, since nothing else can tell.
+   */
+  #told(method: number, shard: number, handle: number, reader: Reader): void {
+    const principal = this.#principals[handle]
+    if (principal === undefined) throw new FsError('UNAUTHENTICATED', 'the first request must be hello')
+    if (this.#service.told === undefined) throw new FsError('UNKNOWN_METHOD', `nobody takes method ${method}`)
+    this.#service.told({ method, shard, principal }, reader)
   }
 
   #hello(method: number, id: number, reader: Reader): void {

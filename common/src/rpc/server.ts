@@ -21,6 +21,13 @@ export interface RpcService {
   index(): number
   /** Answers now or later through the connection; throws FsError to answer a failure. */
   dispatch(connection: ServerConnection, header: RequestHeader, payload: Reader): void
+  /**
+   * Takes a request that has no answer; absent where there are none. An FsError ends the connection.
+   */
+  told?(
+    header: { readonly method: number; readonly shard: number; readonly principal: Principal },
+    payload: Reader,
+  ): void
   /** The connection is gone; answers for it are dropped. */
   closed(connection: ServerConnection): void
   /** Something that the operator should read in the log. */

@@ -9,13 +9,16 @@
  *
  * `sequence` numbers the writes of a client session (0: a read). `behind` says how many numbers below it may
  * still be unanswered, so the server may forget answers before `sequence - behind`. `index` is the applied
- * index of the shard when the answer was made.
+ * index of the shard when the answer was made. `flags` of a request: 1 if nobody waits for an answer, and
+ * none is sent.
  */
 import { FsError } from '../base/errors.ts'
 import { FRAME_BYTES_MAX } from '../base/limits.ts'
 import { Reader } from './reader.ts'
 
 export const FRAME_KIND = { request: 1, response: 2, failure: 3, push: 4 } as const
+/** Flags of a request. */
+export const REQUEST_FLAG = { oneWay: 1 } as const
 
 const LENGTH_BYTES = 4
 /** The kind, flags, method and id that each frame has at least. */
