@@ -113,7 +113,7 @@ t.test('a lease that another client took is lost with a name', async t => {
 })
 
 t.test('a lease that is renewed is not taken', async t => {
-  const leaseTimes = { softMs: 300, hardMs: 60_000 }
+  const leaseTimes = { softMs: 1_500, hardMs: 60_000 }
   const cluster = await bootInProcess({ datanodes: 0, namenode: { leaseTimes } })
   t.teardown(() => cluster.stop())
   const other = await cluster.connect()
@@ -122,7 +122,7 @@ t.test('a lease that is renewed is not taken', async t => {
   const leases = new LeaseRenewer(rpc, 50)
   const session = { rpc, leases, blocks: new BlockPool(), home: '/', umask: 0 }
   const file = await LeasedFile.append(session, '/kept', {})
-  await sleep(800)
+  await sleep(2_500)
   await t.rejects(other.append('/kept'), { code: 'LEASE_CONFLICT' })
   await file.abandon()
   t.equal(leases.open, 0)
