@@ -7,10 +7,15 @@ export interface ConnectOptions {
    * Folder of the installation, with `up.json` and `secrets/`. Default `$HOPBINE_HOME`, else `~/.hopbine`.
    */
   readonly home?: string
-  /** Path of the namenode's Unix socket; `home` is not read when this or `host` is given. */
-  readonly socket?: string
+  /**
+   * Path of the namenode's Unix socket; of several namenodes the paths of all, in the order of their numbers.
+   * `home` is not read when this, `host` or `servers` is given.
+   */
+  readonly socket?: string | readonly string[]
   readonly host?: string
   readonly port?: number
+  /** Of several namenodes the addresses of all, in the order of their numbers, instead of `host` and `port`. */
+  readonly servers?: readonly { readonly host: string; readonly port: number }[]
   /** Content of the token file; needed on TCP. */
   readonly token?: string
   /** Act as this user; only a superuser's connection may. Default: who the connection is. */
