@@ -52,9 +52,9 @@ export class Writer {
     return this.#buffer.subarray(0, this.#position)
   }
 
-  /** What was written from `start` on, without a copy; its bytes stay as they are until the next reset. */
-  viewFrom(start: number): Buffer {
-    return this.#buffer.subarray(start, this.#position)
+  /** Some of what was written, without a copy; its bytes stay as they are until the next reset. */
+  viewRange(start: number, end: number): Buffer {
+    return this.#buffer.subarray(start, end)
   }
 
   u8(value: number): void {

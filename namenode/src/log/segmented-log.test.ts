@@ -145,7 +145,7 @@ t.test('sectors of an unfinished write that arrived in any order are cut', async
 
 t.test('damage that sound entries follow stops with what is lost and what to do', async t => {
   const whole = await threeFrames()
-  const middle = SEGMENT_HEADER_BYTES + 40
+  const middle = SEGMENT_HEADER_BYTES + 48
   for (let at = middle; at < middle + frameOf(['b', 'c']).length; at++) {
     const disk = whole.copy()
     const bytes = disk.segment(0)
@@ -209,7 +209,7 @@ t.test('what a user stored never passes for a frame', async t => {
   const disk = new MemoryLogDisk()
   const log = await openLog(disk)
   await append(log, ['before'])
-  const forged = Buffer.from(disk.segment(0).subarray(SEGMENT_HEADER_BYTES, SEGMENT_HEADER_BYTES + 48))
+  const forged = Buffer.from(disk.segment(0).subarray(SEGMENT_HEADER_BYTES, SEGMENT_HEADER_BYTES + 56))
   const other = await openLog(new MemoryLogDisk())
   await append(other, [forged.toString('latin1')])
   const victim = await threeFrames(`\0\0\0\0${forged.toString('latin1')}`)

@@ -6,39 +6,37 @@
 import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import {
-  aligned,
   decodeFrame,
   decodeSegmentHeader,
   encodeSegmentHeader,
-  encodeVote,
   FRAME_HEADER_BYTES,
   type Frame,
-  findFrame,
+  type FrameFacts,
+  isLaterVote,
   SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
   type StoredVote,
-  sealFrame,
+  VOTE_FRAME_BYTES,
   voteOf,
+  wasSettled,
 } from './frame.ts'
+import { LogContents } from './log-contents.ts'
 import type { LogDisk, LogFile } from './log-disk.ts'
-
-export interface LogEntry {
-  readonly index: number
-  readonly term: number
-  readonly bytes: Buffer
-}
-
-interface Segment {
-  readonly name: string
-  readonly file: LogFile
-  readonly header: SegmentHeader
-  /** Where the next frame goes. */
-  end: number
-}
+import {
+  damaged,
+  entriesOf,
+  giveBack,
+  type LogEntry,
+  nameOf,
+  readAll,
+  readFrame,
+  Segment,
+  type StoredConfiguration,
+} from './segment.ts'
+import type { TermStart } from './term-list.ts'
 
 const SPARE_NAME = 'spare'
-/** Payload of the frame that holds a vote. */
-export const VOTE_FRAME_BYTES = 16
+/** Of a segment that was taken back and not yet removed. */
+const CUT_ENDING = '.cut'
 export const SEGMENT_BYTES_DEFAULT = 32 * 1024 * 1024
 
 export class SegmentedLog {
@@ -49,9 +47,7 @@ export class SegmentedLog {
   /** Set when the spare is there, so that the log rolls without waiting. */
   #spareReady: LogFile | undefined
   #spareError: Error | undefined
-  #lastIndex = 0
-  #lastTerm = 0
-  #vote: StoredVote | undefined
+  readonly #contents = new LogContents()
   /** Times that the disk was asked to make something durable. */
   syncs = 0
   /** Bytes of frames written since the log was opened. */
@@ -65,21 +61,36 @@ export class SegmentedLog {
   }
 
   get lastIndex(): number {
-    return this.#lastIndex
+    return this.#contents.lastIndex
   }
 
   get lastTerm(): number {
-    return this.#lastTerm
+    return this.#contents.terms.last
+  }
+
+  /** The entry before the first one of the log; its term is known. */
+  get base(): TermStart {
+    return this.#contents.terms.base
+  }
+
+  /** First index of each term behind the base, ascending. */
+  get termStarts(): readonly TermStart[] {
+    return this.#contents.terms.starts
+  }
+
+  /** Configurations of the log, ascending, and those in force where it begins. */
+  get configurations(): readonly StoredConfiguration[] {
+    return this.#contents.configurations
   }
 
   /** First index still in the log; `lastIndex + 1` when it is empty. */
   get firstIndex(): number {
-    return this.#segments[0]?.header.firstIndex ?? this.#lastIndex + 1
+    return this.#segments[0]?.header.firstIndex ?? this.lastIndex + 1
   }
 
   /** The last vote that was stored; undefined if none ever was. */
   get vote(): StoredVote | undefined {
-    return this.#vote
+    return this.#contents.vote
   }
 
   get bytes(): number {
@@ -89,9 +100,11 @@ export class SegmentedLog {
   /** Opens the segments and checks every frame. An empty log starts behind `baseIndex`. Throws CORRUPT. */
   async open(baseIndex: number, baseTerm: number): Promise<void> {
     this.#disk.remove(SPARE_NAME)
-    this.#lastIndex = baseIndex
-    this.#lastTerm = baseTerm
-    for (const name of this.#disk.list().filter(name => name.endsWith('.log'))) this.#openSegment(name)
+    for (const name of this.#disk.list()) if (name.endsWith(CUT_ENDING)) this.#disk.remove(name)
+    this.#contents.startBehind(baseIndex, baseTerm)
+    for (const name of this.#disk.list().filter(name => name.endsWith('.log'))) {
+      this.#openSegment(name, baseIndex)
+    }
     this.#checkChain(baseIndex)
     this.#cutTornEnd()
     this.#prepareSpare()
@@ -100,11 +113,18 @@ export class SegmentedLog {
 
   /** True if a frame with so much payload fits without a new segment. */
   fits(payloadBytes: number): boolean {
-    const segment = this.#segments.at(-1)
-    return segment !== undefined && segment.end + FRAME_HEADER_BYTES + payloadBytes <= this.#segmentBytes
+    return this.#segments.at(-1)?.fits(payloadBytes) === true
   }
 
-  /** Starts the next segment; waits for the spare if it is not there yet. Throws NO_SPACE. */
+  /** The same for a vote. */
+  get fitsVote(): boolean {
+    return this.fits(VOTE_FRAME_BYTES - FRAME_HEADER_BYTES)
+  }
+
+  /**
+   * Starts the next segment; waits for the spare if it is not there yet. Throws NO_SPACE, after which the log
+   * goes on as it was; after anything else nothing of it may be trusted.
+   */
   async roll(): Promise<void> {
     const file = this.#spareReady ?? (await this.#spare)
     if (file === undefined) {
@@ -112,39 +132,71 @@ export class SegmentedLog {
       this.#prepareSpare()
       throw new FsError('NO_SPACE', `no room for a log segment: ${error?.message ?? 'not prepared'}`)
     }
-    const firstIndex = this.#lastIndex + 1
-    const { bytes, header } = encodeSegmentHeader(firstIndex)
+    const last = this.#segments.at(-1)
+    // Later syncs are the new segment's: a gap before a segment that is there would be corruption.
+    if (last?.isUnsynced === true) await this.#syncSegment(last)
+    const firstIndex = this.lastIndex + 1
+    const { bytes, header } = encodeSegmentHeader(firstIndex, this.lastTerm)
     file.write(bytes, 0)
-    const segment: Segment = { name: nameOf(firstIndex), file, header, end: SEGMENT_HEADER_BYTES }
-    if (this.#vote !== undefined) this.#writeVote(segment, this.#vote)
-    file.syncNow()
+    const segment = new Segment(nameOf(firstIndex), file, header)
+    if (this.vote !== undefined) segment.appendVote(this.vote)
+    for (const configuration of this.configurations) segment.repeatConfiguration(configuration)
+    segment.syncNow()
     this.syncs += 1
     this.#disk.rename(SPARE_NAME, segment.name)
+    // One without entries has the same name, and its file has just been replaced.
+    if (last?.name === segment.name) this.#segments.pop()?.file.close()
     this.#segments.push(segment)
     this.#prepareSpare()
+  }
+
+  #syncSegment(segment: Segment): Promise<void> {
+    this.syncs += 1
+    return new Promise((resolve, reject) => {
+      segment.sync(error => (error === null ? resolve() : reject(error)))
+    })
   }
 
   /**
    * Writes one frame; durable after the next `sync`. `frame` has FRAME_HEADER_BYTES of room before the
    * payload. The caller asked `fits` before.
    */
-  append(frame: Buffer, entries: number, term: number): void {
+  append(frame: Buffer, entries: number, term: number, isConfiguration = false): void {
     const segment = this.#segments.at(-1)
-    assert(segment !== undefined && segment.end + frame.length <= this.#segmentBytes, 'the frame fits')
-    assert(term >= this.#lastTerm && entries > 0, 'terms never go back, frames are not empty')
-    sealFrame(frame, segment.header.salt, { firstIndex: this.#lastIndex + 1, term, entries })
-    segment.file.write(frame, segment.end)
-    segment.end += aligned(frame.length)
+    assert(segment !== undefined && segment.end + frame.length <= segment.room, 'the frame fits')
+    assert(term >= this.lastTerm && entries > 0, 'terms never go back, frames are not empty')
+    const facts = { firstIndex: this.lastIndex + 1, term, entries, isConfiguration }
+    this.#noteEntries(segment, facts, frame.subarray(FRAME_HEADER_BYTES))
+    segment.append(frame, facts)
     this.appendedBytes += frame.length
-    this.#noteEntries(entries, term)
   }
 
-  /** Writes a vote, durable after the next `sync`. The caller asked whether VOTE_FRAME_BYTES fit. */
+  /**
+   * Takes back everything from `index` on; the next frame makes it so on the disk. Whole segments go now, so
+   * that each one that stays begins where the one before it ends.
+   */
+  truncate(index: number): void {
+    assert(index > this.base.firstIndex && index <= this.lastIndex, 'entries of the log are taken back')
+    while (this.#segments.length > 1 && (this.#segments.at(-1)?.header.firstIndex ?? 0) >= index) {
+      const { name, file } = this.#segments.pop() as Segment
+      const last = this.#segments.at(-1)
+      // The vote may lie in what goes, and a member must not forget it for a moment.
+      if (this.vote !== undefined) last?.keepVote(this.vote)
+      last?.syncNow()
+      file.close()
+      // The new name is durable before the segment before it is written again.
+      this.#disk.rename(name, `${name}${CUT_ENDING}`)
+      this.#disk.remove(`${name}${CUT_ENDING}`)
+    }
+    this.#forget(index)
+  }
+
+  /** Writes a vote, durable after the next `sync`. The caller asked `fitsVote` before. */
   appendVote(vote: StoredVote): void {
-    const segment = this.#segments.at(-1)
-    assert(segment !== undefined && this.fits(VOTE_FRAME_BYTES), 'the vote fits')
-    this.#writeVote(segment, vote)
-    this.#vote = vote
+    assert(this.fitsVote, 'the vote fits')
+    assert(this.vote === undefined || isLaterVote(vote, this.vote), 'a vote is never taken back')
+    this.#segments.at(-1)?.appendVote(vote)
+    this.#contents.noteVote(vote)
   }
 
   /**
@@ -154,23 +206,45 @@ export class SegmentedLog {
     const segment = this.#segments.at(-1)
     assert(segment !== undefined, 'the log is open')
     this.syncs += 1
-    segment.file.sync(done)
+    segment.sync(done)
   }
 
   /** Entries from `from` on, in order. The bytes are valid until the next step. */
   *read(from: number): Generator<LogEntry> {
     for (const [position, segment] of this.#segments.entries()) {
-      const next = this.#segments[position + 1]?.header.firstIndex ?? this.#lastIndex + 1
+      const next = this.#endOf(position)
       if (next <= from) continue
       const bytes = readAll(segment.file)
-      for (let at = SEGMENT_HEADER_BYTES; at < segment.end; ) {
-        const frame = decodeFrame(bytes, at, segment.header.salt)
+      for (let i = 0; i < segment.frames.count; i++) {
+        const frame = decodeFrame(bytes, segment.frames.positionAt(i), segment.header.salt)
         assert(frame !== undefined, 'frames were checked at opening or written since')
-        yield* entriesOf(frame, from)
-        at += frame.bytes
+        yield* entriesOf(frame, from, segment.endOfFrame(i, next))
       }
       giveBack(bytes)
     }
+  }
+
+  /**
+   * Entries from `from` to at most `to`, of about `bytesMax` bytes in all but at least one, in memory of
+   * their own. For a reader that lags: it reads only the frames that it needs.
+   */
+  readSome(from: number, to: number, bytesMax: number): LogEntry[] {
+    assert(from >= this.firstIndex && to <= this.lastIndex, 'the log holds what is read')
+    const found: LogEntry[] = []
+    let bytes = 0
+    for (let next = from; next <= to; ) {
+      const position = this.#segments.findLastIndex(({ header }) => header.firstIndex <= next)
+      const segment = this.#segments[position] as Segment
+      const frame = segment.frames.find(next)
+      const end = Math.min(segment.endOfFrame(frame, this.#endOf(position)), to + 1)
+      for (const entry of entriesOf(readFrame(segment, frame), next, end)) {
+        bytes += entry.bytes.length
+        if (bytes > bytesMax && found.length > 0) return found
+        found.push(entry)
+      }
+      next = end
+    }
+    return found
   }
 
   /** Removes segments that hold nothing after `index`; the one being written stays. */
@@ -181,6 +255,7 @@ export class SegmentedLog {
       first.file.close()
       this.#disk.remove(first.name)
       this.#segments.shift()
+      this.#contents.terms.compact(second.header.firstIndex - 1, this.lastIndex)
     }
   }
 
@@ -191,60 +266,94 @@ export class SegmentedLog {
     this.#segments = []
   }
 
-  #noteEntries(count: number, term: number): void {
-    this.#lastIndex += count
-    this.#lastTerm = term
+  /** First index behind a segment. */
+  #endOf(position: number): number {
+    return this.#segments[position + 1]?.header.firstIndex ?? this.lastIndex + 1
   }
 
-  #writeVote(segment: Segment, vote: StoredVote): void {
-    const frame = encodeVote(vote)
-    sealFrame(frame, segment.header.salt, { firstIndex: this.#lastIndex + 1, term: vote.term, entries: 0 })
-    segment.file.write(frame, segment.end)
-    segment.end += aligned(frame.length)
+  /** Takes note of a frame at the end of a segment. */
+  #noteEntries(segment: Segment, facts: Omit<FrameFacts, 'settled'>, payload: Buffer): void {
+    segment.frames.add(facts.firstIndex, segment.end)
+    this.#contents.noteEntries(facts, payload)
   }
 
-  #openSegment(name: string): void {
+  #forget(index: number): void {
+    for (const { frames } of this.#segments) frames.truncate(index)
+    this.#contents.truncate(index)
+  }
+
+  #openSegment(name: string, baseIndex: number): void {
     const file = this.#disk.open(name)
     const bytes = readAll(file)
     const header = decodeSegmentHeader(bytes.subarray(0, SEGMENT_HEADER_BYTES))
     // It was durable before the segment got its name, so without one something was lost.
-    if (header === undefined) throw damaged(name, 0, this.#lastIndex)
-    if (this.#segments.length === 0) this.#lastIndex = header.firstIndex - 1
-    const segment: Segment = { name, file, header, end: SEGMENT_HEADER_BYTES }
-    const last = this.#segments.at(-1)
-    if (last !== undefined && header.firstIndex !== this.#lastIndex + 1) {
-      throw damaged(last.name, last.end, this.#lastIndex)
-    }
+    if (header === undefined) throw damaged(name, 0, this.lastIndex)
+    const segment = new Segment(name, file, header)
+    this.#linkSegment(segment, baseIndex)
     this.#segments.push(segment)
     this.#scan(segment, bytes)
     giveBack(bytes)
   }
 
-  /** Goes through the frames to the end; refuses damage that something sound follows. */
-  #scan(segment: Segment, bytes: Buffer): void {
+  /** Looks how a segment follows what was opened before it. */
+  #linkSegment({ header: { firstIndex, termBefore } }: Segment, baseIndex: number): void {
+    const last = this.#segments.at(-1)
+    if (last !== undefined && firstIndex <= this.lastIndex + 1) {
+      // A crash may have come between the beginning of the segment and the frame that takes these back.
+      if (firstIndex <= this.lastIndex) this.#forget(firstIndex)
+      return
+    }
+    // Behind a gap that the store covers: old segments whose removal a crash undid.
+    if (last !== undefined && firstIndex > baseIndex + 1) throw damaged(last.name, last.end, this.lastIndex)
+    for (const { name, file } of this.#segments.splice(0)) {
+      file.close()
+      this.#disk.remove(name)
+    }
+    this.#contents.startBehind(firstIndex - 1, termBefore)
+  }
+
+  /** Goes through the frames to the end; refuses damage to what was on the disk for certain. */
+  #scan(segment: Segment, all: Buffer): void {
+    const bytes = all.subarray(0, segment.room)
+    for (const vote of segment.keptVotes(all)) this.#contents.noteVote(vote)
     for (;;) {
       const frame = decodeFrame(bytes, segment.end, segment.header.salt)
-      if (frame === undefined || frame.firstIndex !== this.#lastIndex + 1) break
-      if (frame.entries === 0) this.#vote = voteOf(frame)
-      else this.#noteEntries(frame.entries, frame.term)
+      if (frame === undefined || !this.#take(segment, frame)) break
       segment.end += frame.bytes
     }
-    if (findFrame(bytes, segment.end, segment.header.salt) >= 0) {
-      throw damaged(segment.name, segment.end, this.#lastIndex)
+    if (wasSettled(bytes, segment.end, segment.header.salt)) {
+      throw damaged(segment.name, segment.end, this.lastIndex)
     }
   }
 
-  /** What a crash left behind the last sound frame was never acknowledged: it becomes zeros. */
+  /** False for a frame that does not belong where it stands. */
+  #take(segment: Segment, frame: Frame): boolean {
+    const { firstIndex, entries, isConfiguration, payload } = frame
+    if (entries === 0) {
+      if (isConfiguration)
+        this.#contents.noteConfiguration({ index: firstIndex, bytes: Buffer.from(payload) })
+      else this.#contents.noteVote(voteOf(frame))
+      return isConfiguration || firstIndex <= this.lastIndex + 1
+    }
+    if (firstIndex > this.lastIndex + 1 || firstIndex < segment.header.firstIndex) return false
+    if (firstIndex <= this.lastIndex) this.#forget(firstIndex)
+    this.#noteEntries(segment, frame, payload)
+    return true
+  }
+
+  /**
+   * What a crash left behind the last sound frame was never acknowledged: it becomes zeros. What is sound may
+   * still be in memory only, if just the process ended; it counts as stored from now on.
+   */
   #cutTornEnd(): void {
     const segment = this.#segments.at(-1)
     if (segment === undefined) return
     const bytes = readAll(segment.file)
-    const lastUsed = bytes.subarray(segment.end).findLastIndex(byte => byte !== 0)
+    const lastUsed = bytes.subarray(segment.end, segment.room).findLastIndex(byte => byte !== 0)
     giveBack(bytes)
-    if (lastUsed < 0) return
     this.tornBytes += lastUsed + 1
-    segment.file.write(Buffer.alloc(lastUsed + 1), segment.end)
-    segment.file.syncNow()
+    if (lastUsed >= 0) segment.clearUpTo(segment.end + lastUsed + 1)
+    segment.syncNow()
   }
 
   #checkChain(baseIndex: number): void {
@@ -256,10 +365,10 @@ export class SegmentedLog {
           'what lies between is lost; restore a backup',
       )
     }
-    if (this.#lastIndex < baseIndex) {
+    if (this.lastIndex < baseIndex) {
       throw new FsError(
         'CORRUPT',
-        `the log ends at ${this.#lastIndex} but the store holds ${baseIndex}: ` +
+        `the log ends at ${this.lastIndex} but the store holds ${baseIndex}: ` +
           'log files are missing; restore a backup',
       )
     }
@@ -280,45 +389,4 @@ export class SegmentedLog {
       },
     )
   }
-}
-
-function nameOf(firstIndex: number): string {
-  return `${String(firstIndex).padStart(16, '0')}.log`
-}
-
-/** A segment in memory of its own, to be given back by `giveBack`. */
-function readAll(file: LogFile): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(file.size())
-  for (let at = 0; at < bytes.length; ) {
-    const count = file.read(bytes.subarray(at), at)
-    if (count === 0) return bytes.subarray(0, at)
-    at += count
-  }
-  return bytes
-}
-
-/** Frees the memory now: garbage of 32 MiB apiece would stay resident for long after the start. */
-function giveBack({ buffer }: Buffer): void {
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0)
-}
-
-function* entriesOf(frame: Frame, from: number): Generator<LogEntry> {
-  let at = 0
-  for (let i = 0; i < frame.entries; i++) {
-    const length = frame.payload.readUInt32LE(at)
-    const index = frame.firstIndex + i
-    if (index >= from)
-      yield { index, term: frame.term, bytes: frame.payload.subarray(at + 4, at + 4 + length) }
-    at += 4 + length
-  }
-}
-
-function damaged(name: string, at: number, lastIndex: number): FsError {
-  return new FsError(
-    'CORRUPT',
-    `log segment ${name} is damaged at byte ${at}: entries after ${lastIndex} cannot be read ` +
-      'although later ones exist. Copy the folder away, check the disk, and restore a backup ' +
-      '(hopbine admin restore FILE)',
-    { segment: name, at, lastIndex },
-  )
 }

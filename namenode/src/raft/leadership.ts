@@ -6,7 +6,7 @@ import { assert } from '@hopbine/common/base/assert.ts'
 import { type Configuration, hasQuorum, isJoint, isVoter } from './configuration.ts'
 import type { MemberState } from './member-state.ts'
 import type { MembershipChange } from './membership.ts'
-import type { AppendResponse, Entry, EntryKind, HeartbeatResponse, MemberId } from './messages.ts'
+import type { AppendResponse, Entry, EntryKind, HeartbeatResponse, MemberId, Proposal } from './messages.ts'
 import type { Progress } from './progress.ts'
 import { Reads } from './reads.ts'
 import { Replication } from './replication.ts'
@@ -51,12 +51,14 @@ export class Leadership {
   }
 
   /** Puts a command into the log; its index, or why not. */
-  propose(data: Uint8Array): number | Refusal {
+  propose(proposal: Proposal): number | Refusal {
     if (this.#successor !== undefined) return 'handing-over'
     const { uncommittedBytesMax } = this.#state.settings
     const { total } = this.#uncommitted
-    if (total > 0 && total + data.length > uncommittedBytesMax) return 'full'
-    return this.#append('command', data, undefined)
+    if (total > 0 && total + proposal.length > uncommittedBytesMax) return 'full'
+    if (proposal instanceof Uint8Array) return this.#append('command', proposal, undefined)
+    assert(proposal.term === this.#state.term, 'the driver numbers by the term of this leader')
+    return this.#place(proposal, proposal.length)
   }
 
   /** Begins a change of membership; the index of its first entry, or why not. */
@@ -148,13 +150,15 @@ export class Leadership {
   }
 
   #append(kind: EntryKind, data: Uint8Array, configuration: Configuration | undefined): number {
-    const { log, term, tracer } = this.#state
-    const index = log.lastIndex + 1
-    const entry: Entry = { index, term, kind, data, configuration }
-    if (kind !== 'configuration') tracer?.event('Replicate')
+    const { log, term } = this.#state
+    return this.#place({ index: log.lastIndex + 1, term, kind, data, configuration }, data.length)
+  }
+
+  #place(entry: Entry, bytes: number): number {
+    if (entry.kind !== 'configuration') this.#state.tracer?.event('Replicate')
     this.#state.append(entry)
-    this.#uncommitted.add(data.length)
-    return index
+    this.#uncommitted.add(bytes)
+    return entry.index
   }
 
   #configure(configuration: Configuration): number {

@@ -24,6 +24,9 @@ export interface Entry {
   readonly configuration: Configuration | undefined
 }
 
+/** A command to put into the log: its bytes, or an entry that the driver made and numbered itself. */
+export type Proposal = Uint8Array | (Entry & { readonly length: number })
+
 /** What a member must find again after a crash, besides its log (paper, figure 2, persistent state). */
 export interface HardState {
   readonly term: number

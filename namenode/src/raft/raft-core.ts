@@ -24,6 +24,7 @@ import {
   type MemberId,
   type Message,
   NOBODY,
+  type Proposal,
   type SnapshotFacts,
   type VoteRequest,
   type VoteResponse,
@@ -130,8 +131,8 @@ export class RaftCore {
   }
 
   /** Puts a command into the log, if this member leads: its index, or why not. */
-  propose(data: Uint8Array): number | Refusal {
-    return this.#leadership?.propose(data) ?? 'not-leader'
+  propose(proposal: Proposal): number | Refusal {
+    return this.#leadership?.propose(proposal) ?? 'not-leader'
   }
 
   /**

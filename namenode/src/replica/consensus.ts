@@ -1,9 +1,10 @@
 /**
  * How a replica asks for an order of entries, whoever agrees on it. A shard is a Raft group from the first
- * day; a group of one voter (`SingleVoter`) commits when its own disk has the entry.
+ * day; a group of one voter commits when its own disk has the entry.
  */
 import type { FsError } from '@hopbine/common/base/errors.ts'
 import type { Writer } from '@hopbine/common/wire/writer.ts'
+import type { MemberId } from '../raft/messages.ts'
 
 export interface Consensus {
   /** Term of this leader. */
@@ -21,6 +22,8 @@ export interface ConsensusEvents {
   onCommitted(index: number): void
   /** Entries from this index on were not written and never will be; their indexes are used again. */
   onRefused(fromIndex: number, error: FsError): void
+  /** This member led and leads no more: what it proposed may yet be committed, by whoever leads now. */
+  onDeposed?(leader: MemberId): void
   /** The disk failed in a way after which nothing may be trusted: the process must stop. */
   onFailed(error: Error): void
 }

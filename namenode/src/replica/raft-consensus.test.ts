@@ -57,7 +57,7 @@ t.test('what comes while an fsync is in flight gathers into the next batch', asy
 })
 
 t.test('batches keep their order and their indexes through many segments', async t => {
-  const { log, voter, seen, propose } = await openVoter(512)
+  const { log, voter, seen, propose } = await openVoter(640)
   const all: string[] = []
   for (let i = 0; i < 40; i++) {
     propose(`entry ${i} ${'x'.repeat(i)}`)
@@ -76,7 +76,7 @@ t.test('batches keep their order and their indexes through many segments', async
 t.test(
   'without room for a segment what was not written is refused, and its indexes are used again',
   async t => {
-    const { disk, log, voter, seen, propose } = await openVoter(512)
+    const { disk, log, voter, seen, propose } = await openVoter(640)
     propose('a'.repeat(300))
     await voter.idle()
     disk.failPrepare = Object.assign(new Error('disk full'), { code: 'ENOSPC' })
@@ -120,7 +120,7 @@ t.test('a failed fsync is never tried again and nothing is committed after it', 
 })
 
 t.test('a failing fsync while rolling is as fatal', async t => {
-  const { disk, voter, seen, propose } = await openVoter(512)
+  const { disk, voter, seen, propose } = await openVoter(640)
   propose('a'.repeat(300))
   await voter.idle()
   disk.failSync = Object.assign(new Error('EIO'), { code: 'EIO' })
@@ -146,7 +146,7 @@ t.test('a command that cannot be written leaves nothing of itself behind', async
 })
 
 t.test('each start begins a term, and the vote for it outlives crash and segments', async t => {
-  const { disk, log, voter, propose } = await openVoter(512)
+  const { disk, log, voter, propose } = await openVoter(640)
   t.equal(voter.term, 1)
   t.same(log.vote, { term: 1, vote: 1 })
   for (let i = 0; i < 5; i++) {
@@ -156,7 +156,7 @@ t.test('each start begins a term, and the vote for it outlives crash and segment
   log.removeThrough(log.lastIndex)
   t.ok(log.firstIndex > 2, 'the segment that the vote was written to is gone')
   const crashed = disk.crash(() => false)
-  const again = new SegmentedLog(crashed, 512)
+  const again = new SegmentedLog(crashed, 640)
   await again.open(log.lastIndex, 1)
   t.same(again.vote, { term: 1, vote: 1 })
   const events = { onCommitted: () => undefined, onRefused: () => undefined, onFailed: t.fail }

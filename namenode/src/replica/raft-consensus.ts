@@ -3,21 +3,23 @@
  * proposes leaves as one Ready, and while an fsync is in flight the next one gathers. A failed fsync is never
  * tried again, since the kernel may have dropped the pages.
  *
- * The group is this member alone so far: what its own disk has is committed. The core is the one for any
- * number of members; a transport and a log that can take entries back are what a larger group lacks here.
+ * In a group of this member alone what its own disk has is committed, so the log is applied at start and the
+ * core begins behind it. Snapshots are what a larger group lacks here, and room on the disk ends it.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError, fromNodeError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { Writer } from '@hopbine/common/wire/writer.ts'
 import { FRAME_HEADER_BYTES } from '../log/frame.ts'
-import { type SegmentedLog, VOTE_FRAME_BYTES } from '../log/segmented-log.ts'
+import type { SegmentedLog } from '../log/segmented-log.ts'
 import { makeConfiguration } from '../raft/configuration.ts'
-import { type HardState, type MemberId, NOBODY } from '../raft/messages.ts'
+import type { PlacedConfiguration } from '../raft/membership.ts'
+import { type HardState, type MemberId, type Message, NOBODY } from '../raft/messages.ts'
 import { RaftCore } from '../raft/raft-core.ts'
 import type { Ready } from '../raft/ready.ts'
 import { DEFAULT_SETTINGS } from '../raft/settings.ts'
 import type { Consensus, ConsensusEvents } from './consensus.ts'
-import { type Frame, ProposalBatches } from './proposal-batches.ts'
+import { ProposalBatches } from './proposal-batches.ts'
+import { decodeConfiguration, type EntryFrame, entryOf } from './stored-entries.ts'
 
 const SELF: MemberId = 1
 
@@ -29,6 +31,18 @@ export interface RaftConsensusOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number
   readonly events: ConsensusEvents
+  /** Undefined for a group of this member alone. */
+  readonly group?: GroupOptions
+}
+
+export interface GroupOptions {
+  readonly self: MemberId
+  /** The first voters; what the log says later counts more. */
+  readonly voters: readonly MemberId[]
+  /** Last entry that the store holds: all up to there is committed. */
+  readonly appliedIndex: number
+  /** Encodes the message before it returns: the bytes of entries are only lent. It may get lost. */
+  send(message: Message): void
 }
 
 export class RaftConsensus implements Consensus {
@@ -38,27 +52,40 @@ export class RaftConsensus implements Consensus {
   readonly #batches = new ProposalBatches()
   #vote: HardState
   #committed: number
+  readonly #group: GroupOptions | undefined
+  #wasLeader = false
   #isSaving = false
   #isPlanned = false
   /** Who waits for this member to lead. */
   #candidature: { resolve(): void; reject(error: Error): void } | undefined
 
-  constructor({ log, appliedTerm, random, events }: RaftConsensusOptions) {
+  constructor({ log, appliedTerm, random, events, group }: RaftConsensusOptions) {
+    this.#group = group
     this.#log = log
     this.#events = events
     const { lastIndex, lastTerm, vote } = log
     // A log without a vote is that of a restored backup.
     const term = Math.max(vote?.term ?? 0, lastTerm, appliedTerm)
     const isOfTerm = vote?.term === term
-    this.#vote = { term, vote: isOfTerm ? vote.vote : NOBODY, commit: lastIndex }
-    this.#committed = lastIndex
+    this.#vote = { term, vote: isOfTerm ? vote.vote : NOBODY, commit: group?.appliedIndex ?? lastIndex }
+    this.#committed = this.#vote.commit
     this.#core = new RaftCore({
-      id: SELF,
+      id: group?.self ?? SELF,
       settings: DEFAULT_SETTINGS,
       hardState: this.#vote,
-      log: { baseIndex: lastIndex, baseTerm: Math.max(lastTerm, appliedTerm), runs: [], lastIndex },
-      configurations: [{ index: lastIndex, configuration: makeConfiguration([SELF]) }],
-      reader: { read: () => undefined },
+      log:
+        group === undefined
+          ? { baseIndex: lastIndex, baseTerm: Math.max(lastTerm, appliedTerm), runs: [], lastIndex }
+          : { baseIndex: log.base.firstIndex, baseTerm: log.base.term, runs: log.termStarts, lastIndex },
+      configurations:
+        group === undefined
+          ? [{ index: lastIndex, configuration: makeConfiguration([SELF]) }]
+          : configurationsOf(log, group),
+      // What the log forgot only a snapshot can bring.
+      reader: {
+        read: (from, to, bytesMax) =>
+          from < log.firstIndex ? undefined : log.readSome(from, to, bytesMax).map(entryOf),
+      },
       random,
     })
   }
@@ -87,16 +114,49 @@ export class RaftConsensus implements Consensus {
   /** Throws BUSY if too much waits, NOT_LEADER if this member does not lead. */
   propose(encode: (writer: Writer) => void): number {
     const index = this.#core.lastIndex + 1
-    const data = this.#batches.begin(index, encode)
-    const result = this.#core.propose(data)
+    const entry = this.#batches.add(index, this.#core.term, encode)
+    const result = this.#core.propose(entry)
     if (typeof result !== 'number') {
-      this.#batches.cancel()
-      throw new FsError(result === 'full' ? 'BUSY' : 'NOT_LEADER', `the proposal was refused: ${result}`)
+      this.#batches.remove(entry)
+      throw new FsError(result === 'full' ? 'BUSY' : 'NOT_LEADER', `the proposal was refused: ${result}`, {
+        leader: this.leader,
+      })
     }
-    assert(result === index, 'nothing else puts entries into the log within a turn')
-    this.#batches.end()
     this.#plan()
     return index
+  }
+
+  /** NOBODY while it is not known. */
+  get leader(): MemberId {
+    return this.#core.leader
+  }
+
+  get isLeader(): boolean {
+    return this.#core.role === 'leader'
+  }
+
+  /** Takes a message of another member. */
+  step(message: Message): void {
+    this.#core.step(message)
+    this.#noteStep()
+  }
+
+  /** Time passed: one tick, at `nowMs` on a clock that never goes back. */
+  tick(nowMs: number): void {
+    this.#core.tick(nowMs)
+    this.#noteStep()
+  }
+
+  #noteStep(): void {
+    this.#noteRole()
+    this.#tellCommitted()
+    this.#plan()
+  }
+
+  #noteRole(): void {
+    const { isLeader } = this
+    if (this.#wasLeader && !isLeader) this.#events.onDeposed?.(this.leader)
+    this.#wasLeader = isLeader
   }
 
   /** Resolves when nothing is in flight any more. */
@@ -121,9 +181,16 @@ export class RaftConsensus implements Consensus {
   #takeReady(): void {
     const ready = this.#core.ready()
     if (ready === undefined) return
-    assert(ready.messages.length + ready.promises.length === 0, 'there is nobody to send to')
-    if (!ready.mustSync) return this.#core.advance(ready)
+    assert(ready.snapshot === undefined, 'nobody sends snapshots yet')
+    for (const message of ready.messages) this.#group?.send(message)
+    if (!ready.mustSync) return this.#finish(ready)
     this.#isSaving = true
+    const [first] = ready.entries
+    try {
+      if (first !== undefined && first.index <= this.#log.lastIndex) this.#log.truncate(first.index)
+    } catch (error) {
+      return this.#events.onFailed(error as Error)
+    }
     this.#write(ready, this.#batches.take(ready.entries))
   }
 
@@ -131,15 +198,15 @@ export class RaftConsensus implements Consensus {
    * Writes frame after frame, with new segments where they are needed; then one sync for all. What does not
    * fit into a fresh segment is a defect, which the log asserts.
    */
-  #write(ready: Ready, frames: readonly Frame[], isFresh = false): void {
+  #write(ready: Ready, frames: readonly EntryFrame[], isFresh = false): void {
     try {
       if (!this.#writeVote(ready)) return this.#rollAnd(ready, frames)
-      for (const [position, { bytes, entries, term }] of frames.entries()) {
+      for (const [position, { bytes, entries, term, isConfiguration }] of frames.entries()) {
         const isFirst = isFresh && position === 0
         if (!isFirst && !this.#log.fits(bytes.length - FRAME_HEADER_BYTES)) {
           return this.#rollAnd(ready, frames.slice(position))
         }
-        this.#log.append(bytes, entries, term)
+        this.#log.append(bytes, entries, term, isConfiguration)
       }
     } catch (error) {
       return this.#events.onFailed(error as Error)
@@ -147,7 +214,7 @@ export class RaftConsensus implements Consensus {
     this.#sync(ready, undefined)
   }
 
-  #rollAnd(ready: Ready, frames: readonly Frame[]): void {
+  #rollAnd(ready: Ready, frames: readonly EntryFrame[]): void {
     this.#log.roll().then(
       () => this.#write(ready, frames, true),
       (error: Error) => {
@@ -163,7 +230,7 @@ export class RaftConsensus implements Consensus {
     if (hardState === undefined) return true
     const { term, vote } = hardState
     if (term === this.#vote.term && vote === this.#vote.vote) return true
-    if (!this.#log.fits(VOTE_FRAME_BYTES)) return false
+    if (!this.#log.fitsVote) return false
     this.#log.appendVote({ term, vote })
     this.#vote = hardState
     return true
@@ -173,15 +240,22 @@ export class RaftConsensus implements Consensus {
   #sync(ready: Ready, refusal: FsError | undefined): void {
     this.#log.sync(error => {
       if (error !== null) return this.#events.onFailed(error)
-      this.#core.advance({ ...ready, mark: { ...ready.mark, index: this.#log.lastIndex } })
       this.#batches.release(this.#log.lastIndex)
       this.#isSaving = false
-      this.#tellCommitted()
+      this.#finish({ ...ready, mark: { ...ready.mark, index: this.#log.lastIndex } })
       if (refusal !== undefined) this.#refuse(refusal)
       // Not before the end of this turn: what the applied batch made room for comes along, and a third of the
       // fsyncs of a mixed load is saved.
-      if (this.#hasUnsaved) this.#plan()
+      if (this.#hasUnsaved || this.#group !== undefined) this.#plan()
     })
+  }
+
+  /** What the Ready asked for is on the disk. */
+  #finish(ready: Ready): void {
+    for (const message of ready.promises) this.#group?.send(message)
+    this.#core.advance(ready)
+    this.#noteRole()
+    this.#tellCommitted()
   }
 
   #tellCommitted(): void {
@@ -202,4 +276,14 @@ export class RaftConsensus implements Consensus {
     this.#candidature = undefined
     this.#events.onRefused(first, error)
   }
+}
+
+function configurationsOf(log: SegmentedLog, { voters }: GroupOptions): PlacedConfiguration[] {
+  const stored = log.configurations.map(({ index, bytes }) => ({
+    index,
+    configuration: decodeConfiguration(bytes),
+  }))
+  return stored.length > 0
+    ? stored
+    : [{ index: log.base.firstIndex, configuration: makeConfiguration(voters) }]
 }

@@ -8,23 +8,30 @@ import type { Host } from '@hopbine/common/base/host.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
 import { decodeFailure } from '@hopbine/common/rpc/connection.ts'
 import { Reader } from '@hopbine/common/wire/reader.ts'
+import type { LogEntry } from '../log/segment.ts'
 import type { SegmentedLog } from '../log/segmented-log.ts'
 import type { WriteOperation } from '../operations/operation.ts'
+import type { MemberId, Message } from '../raft/messages.ts'
 import type { Reply } from '../store/sessions.ts'
 import type { Tx } from '../store/tx.ts'
 import { type Command, decodeCommand, type Envelope, encodeCommand } from './command.ts'
-import { RaftConsensus } from './raft-consensus.ts'
+import { type GroupOptions, RaftConsensus } from './raft-consensus.ts'
 import { StateMachine } from './state-machine.ts'
 
 /** An open SQLite transaction is committed after so long, in milliseconds. */
 const COMMIT_MS = 100
 /** Commands waiting for their commit; more are refused with BUSY. */
 const PENDING_MAX = 65_536
+/** A member counts time in ticks of so many milliseconds; it stands for election after ten to twenty. */
+const TICK_MS = 50
+/** Bytes of entries that are read at once to be applied. */
+const APPLY_BYTES = 1024 * 1024
 /** Bytes of such commands; more are refused with BUSY. */
 const PENDING_BYTES_MAX = 128 * 1024 * 1024
 
 interface Pending {
   readonly index: number
+  readonly term: number
   readonly command: Command
   done(reply: Reply, index: number): void
   refused(error: FsError): void
@@ -39,6 +46,8 @@ export interface ReplicaOptions {
   readonly onFatal: (error: Error) => void
   /** Called after each batch of applied commands: answers may leave now. */
   readonly onApplied: () => void
+  /** The other members; undefined for a replica of its own. */
+  readonly group?: Omit<GroupOptions, 'appliedIndex'>
 }
 
 export class Replica {
@@ -47,6 +56,7 @@ export class Replica {
   readonly #options: ReplicaOptions
   readonly #consensus: RaftConsensus
   #pending: Pending[] = []
+  #cancelTicks: (() => void) | undefined
   #cancelCommit: (() => void) | undefined
   #stopped = false
 
@@ -54,7 +64,9 @@ export class Replica {
     this.#options = options
     this.log = options.log
     this.machine = new StateMachine(options.state)
-    this.#replay()
+    const { group } = options
+    // Of several members none knows at start how far the others have what its log holds.
+    if (group === undefined) this.#replay()
     this.#consensus = new RaftConsensus({
       log: options.log,
       appliedTerm: this.machine.appliedTerm,
@@ -62,9 +74,14 @@ export class Replica {
       events: {
         onCommitted: index => this.#onCommitted(index),
         onRefused: (from, error) => this.#onRefused(from, error),
+        onDeposed: leader => this.#onDeposed(leader),
         onFailed: error => this.#fatal(error),
       },
+      ...(group === undefined ? {} : { group: { ...group, appliedIndex: this.machine.appliedIndex } }),
     })
+    if (group === undefined) return
+    const { clock, timers } = options.host
+    this.#cancelTicks = timers.every(TICK_MS, () => this.#consensus.tick(clock.monotonicMs()))
   }
 
   /** Begins a term; when its first entry is applied, everything before it is, and this replica may serve. */
@@ -78,6 +95,15 @@ export class Replica {
 
   get term(): number {
     return this.#consensus.term
+  }
+
+  get isLeader(): boolean {
+    return this.#consensus.isLeader
+  }
+
+  /** Takes a message of another member. */
+  step(message: Message): void {
+    if (!this.#stopped) this.#consensus.step(message)
   }
 
   /** Commands proposed and not yet applied. */
@@ -95,7 +121,7 @@ export class Replica {
       throw new FsError('BUSY', `${this.#pending.length} writes are waiting`)
     }
     const index = this.#consensus.propose(writer => encodeCommand(writer, command))
-    this.#pending.push({ index, command, done, refused })
+    this.#pending.push({ index, term: this.term, command, done, refused })
   }
 
   /** Proposes a command of the leader's own and waits for its answer. */
@@ -121,6 +147,7 @@ export class Replica {
 
   /** Waits for what was proposed, commits and closes. */
   async stop(): Promise<void> {
+    this.#cancelTicks?.()
     await this.#consensus.idle()
     this.#stopped = true
     this.commit()
@@ -131,10 +158,7 @@ export class Replica {
    */
   #replay(): void {
     const from = this.machine.appliedIndex + 1
-    for (const { index, term, bytes } of this.log.read(from)) {
-      if (bytes.length === 0) this.machine.applyNothing(index, term)
-      else this.machine.apply(index, term, decodeCommand(bytes))
-    }
+    for (const entry of this.log.read(from)) this.#applyStored(entry)
     this.machine.commit()
     const replayed = this.machine.appliedIndex + 1 - from
     if (replayed > 0) this.#options.logger.info({ entries: replayed }, 'log-replayed')
@@ -147,7 +171,7 @@ export class Replica {
       for (const pending of this.#pending) {
         if (pending.index > index) break
         this.#applyUnasked(pending.index - 1)
-        pending.done(this.machine.apply(pending.index, this.term, pending.command), pending.index)
+        pending.done(this.machine.apply(pending.index, pending.term, pending.command), pending.index)
         count += 1
       }
       this.#pending = this.#pending.slice(count)
@@ -161,11 +185,18 @@ export class Replica {
     }
   }
 
-  /** Entries that nobody proposed are the consensus' own. */
+  /** Entries that were not proposed here, or whose proposers know nothing of them any more. */
   #applyUnasked(through: number): void {
     while (this.machine.appliedIndex < through) {
-      this.machine.applyNothing(this.machine.appliedIndex + 1, this.term)
+      for (const entry of this.log.readSome(this.machine.appliedIndex + 1, through, APPLY_BYTES)) {
+        this.#applyStored(entry)
+      }
     }
+  }
+
+  #applyStored({ index, term, isConfiguration, bytes }: LogEntry): void {
+    if (isConfiguration || bytes.length === 0) this.machine.applyNothing(index, term)
+    else this.machine.apply(index, term, decodeCommand(bytes))
   }
 
   #commitByTime(): void {
@@ -175,6 +206,16 @@ export class Replica {
     } catch (error) {
       this.#fatal(error as Error)
     }
+  }
+
+  /** What was proposed may still be committed: who asks the new leader again gets the one answer. */
+  #onDeposed(leader: MemberId): void {
+    const pending = this.#pending
+    this.#pending = []
+    for (const { refused } of pending) {
+      refused(new FsError('NOT_LEADER', 'this node leads no more', { leader }))
+    }
+    this.#options.onApplied()
   }
 
   #onRefused(from: number, error: FsError): void {
