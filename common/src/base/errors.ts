@@ -232,6 +232,14 @@ export const ERRORS = {
     'never',
     'The file has as many names as it may have.',
   ),
+  LEASED: row(
+    40,
+    'EAGAIN',
+    503,
+    'RetriableException',
+    'same-node',
+    'A mount holds directories; the namenode asks for them back, and tries again.',
+  ),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERRORS

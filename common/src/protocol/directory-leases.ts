@@ -34,6 +34,11 @@ export const BATCH_OPERATIONS_MAX = 512
 /** Inode ids that may be asked for at once. */
 export const IDS_MAX = 65_536
 
+/** Names that a queue gets set aside when it begins to hold directories below a quota, if there is room. */
+export const RESERVE_NAMES = 8192
+/** Bytes, with their copies. */
+export const RESERVE_DISK_BYTES = 64 * 1024 * 1024
+
 /** Makes a queue known. `queueId`: 32 hexadecimal digits that its owner drew. Superusers only. */
 export const openQueue = method(50, 'openQueue', 'write', 1, record({ queueId: text }), nothing)
 
@@ -58,7 +63,10 @@ export const acquireDirectory = method(
     ids: u32,
     /** Nearest directory with a quota, at or above; 0: none. */
     quotaRoot: int,
-    /** What may be added below that directory without asking: part of the queue's reserve. */
+    /**
+     * What the queue may add below that directory without asking, in names and in bytes with their copies.
+     * 0 if it holds others there: its batches tell what is left.
+     */
     names: int,
     diskBytes: int,
   }),
@@ -105,7 +113,10 @@ export const applyQueue = method(
     operations: list(queuedOperation),
     /** Inode ids wanted for what follows; 0: none. */
     ids: u32,
-    /** Room wanted for what follows, below each quota root that the queue has leases under. */
+    /**
+     * Room wanted for what follows, below each quota root that the queue has leases under. A queue gets at
+     * most half of what is left.
+     */
     names: int,
     diskBytes: int,
     /** Something that frees space is among them or waits behind them: on a full disk they pass as it does. */
@@ -118,7 +129,10 @@ export const applyQueue = method(
     failed: optional(failure),
     firstId: int,
     ids: u32,
-    /** Room of the queue after this batch. */
+    /**
+     * Room of the queue after this batch, below every quota root that it has leases under: what the batch
+     * used is taken off, what it freed is nobody's.
+     */
     reserves: list(record({ quotaRoot: int, names: int, diskBytes: int })),
   }),
 )

@@ -199,6 +199,7 @@ export function moveEntry(
   touchDirectory(tx, context, target.parent)
   if (target.row === undefined) {
     tx.directories.move(target.slot, toParent, toName)
+    tx.leases.reserves.move(target.slot, target.parent, toParent)
     touchAccess(tx, context, target.slot)
   }
   addWeight(tx, toParent, weight, 1)

@@ -46,9 +46,6 @@ t.test('a refusal is an answer that says why and when to ask again', t => {
   shard.leaseRefusal = { reason: 'it was recalled lately', retryMs: 5000 }
   t.match(queue.acquire(id), { granted: false, ...shard.leaseRefusal })
   shard.leaseRefusal = { reason: '', retryMs: 0 }
-  operator.setQuota('/above', 100)
-  refused(/quota/)
-  operator.setQuota('/above', -1)
   const rights = [7, 5, 0].map((bits, i) => ({ tag: [1, 4, 32][i] as number, name: '', rights: bits }))
   operator.write(setAcl, { path: '/above/d', how: SET_ACL.replace, default: rights })
   refused(/ACL/)

@@ -9,12 +9,14 @@ import {
   LEASE_ENTRIES_MAX,
   LEASES_MAX,
   acquireDirectory as method,
+  RESERVE_DISK_BYTES,
+  RESERVE_NAMES,
 } from '@hopbine/common/protocol/directory-leases.ts'
 import type { RequestOf, ResponseOf } from '@hopbine/common/protocol/method.ts'
 import type { FileStatus } from '@hopbine/common/protocol/types.ts'
 import { int, record } from '@hopbine/common/wire/codec.ts'
 import { requireQueue, requireQueueOwner } from '../namespace/directory-leases.ts'
-import { quotaRootOf } from '../namespace/quota.ts'
+import { raiseReserve } from '../namespace/reserves.ts'
 import { statusOfDirectory } from '../namespace/status.ts'
 import { ACL_FLAGS, ENTRY_FLAG } from '../store/schema.ts'
 import type { LeaseQueue } from '../store/tables/directory-lease-table.ts'
@@ -53,17 +55,28 @@ export const acquireDirectory = write({
     if (problem !== undefined) return refused(status, problem)
     const entries = entriesOf(tx, context, request.inodeId, slot)
     if (!Array.isArray(entries)) return refused(status, entries)
-    if (tx.leases.holderOf(request.inodeId) === undefined) tx.leases.grant(queue, request.inodeId)
+    const reserve = grant(tx, queue, request.inodeId)
     const ids = giveIds(tx, queue, firstId, request.ids)
-    return { granted: true, reason: '', retryMs: 0, status, entries, ...ids, ...UNLIMITED }
+    return { granted: true, reason: '', retryMs: 0, status, entries, ...ids, ...reserve }
   },
 })
 
-/** No directory above has a quota, so nothing is reserved. */
-const UNLIMITED = { quotaRoot: 0, names: 0, diskBytes: 0 }
+const NO_RESERVE = { quotaRoot: 0, names: 0, diskBytes: 0 }
+
+/** The first directory below a quota brings the queue a reserve; of others its batches tell. */
+function grant(tx: Tx, queue: LeaseQueue, inodeId: number): typeof NO_RESERVE {
+  const { leases } = tx
+  if (leases.holderOf(inodeId) === undefined) leases.grant(queue, inodeId)
+  const quotaRoot = queue.leases.get(inodeId) ?? 0
+  const reserve = queue.reserves.get(quotaRoot)
+  if (reserve === undefined) return NO_RESERVE
+  if (reserve.leases > 1) return { ...NO_RESERVE, quotaRoot }
+  raiseReserve(tx, queue, quotaRoot, { names: RESERVE_NAMES, diskBytes: RESERVE_DISK_BYTES })
+  return { quotaRoot, ...reserve.room }
+}
 
 function refused(status: FileStatus, { reason, retryMs }: LeaseRefusal): Answer {
-  return { granted: false, reason, retryMs, status, entries: [], firstId: 0, ids: 0, ...UNLIMITED }
+  return { granted: false, reason, retryMs, status, entries: [], firstId: 0, ids: 0, ...NO_RESERVE }
 }
 
 function problemOf(tx: Tx, queue: LeaseQueue, request: Request, slot: number): LeaseRefusal | undefined {
@@ -82,7 +95,6 @@ function problemOf(tx: Tx, queue: LeaseQueue, request: Request, slot: number): L
     if (holder !== undefined && holder !== queue) return no('another queue holds it', HELD_RETRY_MS)
   }
   if ((directories.flags[slot] as number) & ACL_FLAGS) return no('it has an ACL', UNFIT_RETRY_MS)
-  if (quotaRootOf(tx, slot) >= 0) return no('a quota counts what is in it', UNFIT_RETRY_MS)
   if (isAboveOthers(tx, queue, slot)) return no('another queue holds a directory below', HELD_RETRY_MS)
   return undefined
 }

@@ -16,6 +16,7 @@ import type { Principal } from '@hopbine/common/rpc/principal.ts'
 import { failureOf } from '@hopbine/common/rpc/server-connection.ts'
 import { flag, int, list, record, text, u32 } from '@hopbine/common/wire/codec.ts'
 import { requireQueue, requireQueueOwner } from '../namespace/directory-leases.ts'
+import { liftReserves, settleReserves } from '../namespace/reserves.ts'
 import type { Failure, LeaseQueue } from '../store/tables/directory-lease-table.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { giveIds } from './give-ids.ts'
@@ -37,6 +38,8 @@ const command = record({
   operations: list(queuedCommand),
   firstId: int,
   ids: u32,
+  names: int,
+  diskBytes: int,
 })
 
 export const applyQueue = write({
@@ -44,7 +47,7 @@ export const applyQueue = write({
   command,
   prepare(request, context) {
     requireBounds(request)
-    const { queueId, first, ids, operations } = request
+    const { queueId, first, ids, names, diskBytes, operations } = request
     const principals = request.principals.map(principalOf)
     return {
       queueId,
@@ -53,9 +56,11 @@ export const applyQueue = write({
       operations: operations.map(queued => prepareQueued(queued, principals, context)),
       firstId: context.drawIds(ids),
       ids,
+      names,
+      diskBytes,
     }
   },
-  apply(tx, context, { queueId, first, principals, operations, firstId, ids }) {
+  apply(tx, context, { queueId, first, principals, operations, firstId, ids, names, diskBytes }) {
     requireQueueOwner(context)
     const queue = requireQueue(tx, queueId)
     const { failure } = queue
@@ -63,6 +68,7 @@ export const applyQueue = write({
     if (first > queue.applied + 1) {
       throw new FsError('INVALID_ARGUMENT', `operation ${first} does not follow ${queue.applied}`)
     }
+    const lifted = liftReserves(tx, queue)
     for (let at = queue.applied + 1 - first; at < operations.length; at++) {
       const failed = applyOne(tx, context, queue, principals, operations[at] as QueuedCommand)
       if (failed === undefined) continue
@@ -70,13 +76,22 @@ export const applyQueue = write({
       return { ...NO_IDS, applied: queue.applied, failed, reserves: [] }
     }
     const given = giveIds(tx, queue, firstId, ids)
-    return { applied: queue.applied, failed: undefined, ...given, reserves: [] }
+    settleReserves(tx, queue, lifted, { names, diskBytes })
+    return { applied: queue.applied, failed: undefined, ...given, reserves: reservesOf(queue) }
   },
 })
 
+/** In order, so that all replicas answer alike. */
+function reservesOf({ reserves }: LeaseQueue): { quotaRoot: number; names: number; diskBytes: number }[] {
+  return [...reserves]
+    .map(([quotaRoot, { room }]) => ({ quotaRoot, ...room }))
+    .sort((a, b) => a.quotaRoot - b.quotaRoot)
+}
+
 const NO_IDS = { firstId: 0, ids: 0 }
 
-function requireBounds({ first, principals, operations, ids }: RequestOf<typeof method>): void {
+function requireBounds(request: RequestOf<typeof method>): void {
+  const { first, principals, operations, ids, names, diskBytes } = request
   if (first < 1) throw new FsError('INVALID_ARGUMENT', `operations are numbered from 1, not from ${first}`)
   if (operations.length > BATCH_OPERATIONS_MAX) {
     throw new FsError('INVALID_ARGUMENT', `a batch has at most ${BATCH_OPERATIONS_MAX} operations`)
@@ -85,6 +100,7 @@ function requireBounds({ first, principals, operations, ids }: RequestOf<typeof 
     throw new FsError('INVALID_ARGUMENT', `a batch has at most ${PRINCIPALS_MAX} principals`)
   }
   if (ids > IDS_MAX) throw new FsError('INVALID_ARGUMENT', `at most ${IDS_MAX} ids at once`)
+  if (!(names >= 0 && diskBytes >= 0)) throw new FsError('INVALID_ARGUMENT', 'room wanted is no negative')
 }
 
 /** Bounded as the principals of a connection are. */

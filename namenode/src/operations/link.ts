@@ -9,7 +9,7 @@ import { addEntry } from '../namespace/entries.ts'
 import { linkRow } from '../namespace/links.ts'
 import { nameOrphan, ownOrphan } from '../namespace/orphans.ts'
 import { callerOf, requireDirectoryAccess } from '../namespace/permission.ts'
-import { quotaRootOf, requireRoom } from '../namespace/quota.ts'
+import { requireRoom } from '../namespace/quota.ts'
 import { lookUp, notFound, type Place, resolvePlace, resolveTarget } from '../namespace/resolve.ts'
 import { statusOf } from '../namespace/status.ts'
 import { ENTRY_FLAG } from '../store/schema.ts'
@@ -66,6 +66,8 @@ function nameUnnamed(tx: Tx, context: CommandContext, orphan: EntryRow, place: P
 
 /** A link across the border of a quota could carry bytes out of it. */
 function requireSameRoot(tx: Tx, row: EntryRow, toParent: number): void {
-  if (quotaRootOf(tx, tx.directories.slotOf(row.parentId)) === quotaRootOf(tx, toParent)) return
+  const { directories } = tx
+  const from = directories.quotaRootOf(directories.slotOf(row.parentId))
+  if (from === directories.quotaRootOf(toParent)) return
   throw new FsError('CROSS_SHARD', 'a link may not leave the directory whose quota counts the file')
 }

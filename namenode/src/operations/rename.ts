@@ -6,6 +6,7 @@ import { rename as method, RENAME } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
 import { EXECUTE, WRITE } from '@hopbine/common/rules/permission.ts'
 import { record } from '@hopbine/common/wire/codec.ts'
+import { leasesWithin } from '../namespace/directory-leases.ts'
 import {
   addWeight,
   countChild,
@@ -22,7 +23,7 @@ import {
 import { closeIfLast } from '../namespace/lease.ts'
 import { keepOrphan } from '../namespace/orphans.ts'
 import { type Caller, callerOf, requireDirectoryAccess, requireRemovable } from '../namespace/permission.ts'
-import { commonAncestor, requireRoom } from '../namespace/quota.ts'
+import { commonAncestor, leasedBelow, requireRoom } from '../namespace/quota.ts'
 import { lookUp, notFound, type Place, resolvePlace, type Target } from '../namespace/resolve.ts'
 import type { CommandContext, Tx } from '../store/tx.ts'
 import { keeperOf, lookElsewhere, NOTHING_OPEN, openElsewhere } from './open-elsewhere.ts'
@@ -102,11 +103,20 @@ function requireReplaceable(tx: Tx, caller: Caller, source: Target, existing: Ta
 
 /** Quotas of the directories that gain something: those above the new place and not above the old one. */
 function requireRoomToMove(tx: Tx, source: Target, toParent: number, replaced: Target | undefined): void {
+  requireQuotaKnown(tx, source, toParent)
   const weight = weightOf(tx, source)
   const less = replaced === undefined ? undefined : weightOf(tx, replaced)
   const names = weight.files + weight.directories - ((less?.files ?? 0) + (less?.directories ?? 0))
   const diskBytes = weight.diskBytes - (less?.diskBytes ?? 0)
   requireRoom(tx, toParent, names, diskBytes, commonAncestor(tx, source.parent, toParent))
+}
+
+/** Who holds a directory goes by its quota, so that it comes below another one only when nobody does. */
+function requireQuotaKnown(tx: Tx, { row, slot, parent }: Target, toParent: number): void {
+  const { directories, leases } = tx
+  if (row !== undefined || leases.count === 0) return
+  if (directories.quotaRootOf(parent) === directories.quotaRootOf(toParent)) return
+  if (leasesWithin(tx, slot).length > 0) throw leasedBelow(tx, slot, 'they would come below another quota')
 }
 
 function exchange(
@@ -128,6 +138,8 @@ function exchange(
   if (a.row === undefined && b.row === undefined) tx.directories.exchange(a.slot, b.slot)
   else if (a.row === undefined) tx.directories.move(a.slot, b.parent, b.name)
   else if (b.row === undefined) tx.directories.move(b.slot, a.parent, a.name)
+  if (a.row === undefined) tx.leases.reserves.move(a.slot, a.parent, b.parent)
+  if (b.row === undefined) tx.leases.reserves.move(b.slot, b.parent, a.parent)
   for (const { row, slot } of [a, b]) if (row === undefined) touchAccess(tx, context, slot)
   return {}
 }

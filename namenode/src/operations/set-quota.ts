@@ -5,8 +5,10 @@
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { setQuota as method } from '@hopbine/common/protocol/metadata.ts'
 import { KIND } from '@hopbine/common/protocol/types.ts'
+import { leasesWithin } from '../namespace/directory-leases.ts'
 import { idOf } from '../namespace/entries.ts'
 import { callerOf } from '../namespace/permission.ts'
+import { leasedBelow } from '../namespace/quota.ts'
 import { resolveTarget } from '../namespace/resolve.ts'
 import { NO_QUOTA } from '../store/directory-table.ts'
 import { plainWrite } from './operation.ts'
@@ -21,6 +23,7 @@ export const setQuota = plainWrite(method, (tx, context, { path, names, bytes })
   const target = resolveTarget(tx, callerOf(tx, context), path, true)
   if (target.row !== undefined) throw new FsError('NOT_A_DIRECTORY', `${path} is not a directory`, { path })
   const { slot } = target
+  if (leasesWithin(tx, slot).length > 0) throw leasedBelow(tx, slot, 'their mounts go by the old quota')
   if (names !== undefined) tx.directories.nameQuota[slot] = names
   if (bytes !== undefined) tx.directories.spaceQuota[slot] = bytes
   tx.directories.markDirty(slot)

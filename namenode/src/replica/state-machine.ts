@@ -92,6 +92,7 @@ export class StateMachine {
     const reply = this.#run(() =>
       operation.method.response.encode(this.#writer, operation.apply(this.state, context, body)),
     )
+    if (reply.leasedBelow !== undefined) return reply
     if (sequence > 0) this.state.sessions.record(clientId, sequence, behind, seconds, reply)
     return reply
   }
@@ -111,6 +112,7 @@ export class StateMachine {
   #failure(error: FsError): Reply {
     this.#writer.reset()
     encodeFailure(this.#writer, error)
-    return { failed: true, payload: this.#writer.copy() }
+    const reply = { failed: true, payload: this.#writer.copy() }
+    return error.code === 'LEASED' ? { ...reply, leasedBelow: Number(error.details.inodeId) } : reply
   }
 }

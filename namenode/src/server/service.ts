@@ -164,7 +164,12 @@ export class Service implements RpcService {
     const envelope = { user, groups, superuser, clientId, sequence, behind, seconds, nanos }
     replica.propose(
       { operation, envelope, body },
-      ({ failed, payload: answer }) => {
+      ({ failed, payload: answer, leasedBelow }) => {
+        if (leasedBelow !== undefined) {
+          taken?.()
+          leases.settled(method, request)
+          return this.#waitForLeases(leasedBelow, connection, header, throughBytes(method, request))
+        }
         if (!failed) {
           this.#parts.locks.applied(operation.method, request)
           openFiles.applied(operation.method, request)
@@ -187,6 +192,22 @@ export class Service implements RpcService {
     )
     const taken = openFiles.begin(clientId)
     leases.proposed(method, request)
+  }
+
+  /** The write changed nothing, and is tried again when nobody holds directories below that inode. */
+  #waitForLeases(
+    inodeId: number,
+    connection: ServerConnection,
+    header: RequestHeader,
+    payload: Reader,
+  ): void {
+    try {
+      this.#parts.leases.waitBelow(connection, inodeId, () => this.#again(connection, header, payload))
+    } catch (error) {
+      if (!isFsError(error)) throw error
+      connection.fail(header, error)
+      this.#toFlush.add(connection)
+    }
   }
 
   #session(entry: SessionMethod, connection: ServerConnection, header: RequestHeader, payload: Reader): void {

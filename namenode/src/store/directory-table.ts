@@ -232,6 +232,14 @@ export class DirectoryTable {
     return false
   }
 
+  /** The nearest directory at or above `slot` that has a quota, or -1. */
+  quotaRootOf(slot: number): number {
+    for (let at = slot; at >= 0; at = this.parent[at] as number) {
+      if (this.nameQuota[at] !== NO_QUOTA || this.spaceQuota[at] !== NO_QUOTA) return at
+    }
+    return -1
+  }
+
   /** Every slot in use, in no particular order that matters. */
   *slots(): Generator<number> {
     for (let slot = 0; slot < this.#used; slot++) if (this.id[slot] !== 0) yield slot

@@ -150,7 +150,7 @@ CREATE TABLE lease_queue (
   revoked INTEGER NOT NULL,            -- 1: its leases were taken, nothing of it is applied any more
   seconds INTEGER NOT NULL,            -- time of its last operation, or of its birth
   nanos INTEGER NOT NULL,
-  rest BLOB NOT NULL                   -- msgpack: ranges of inode ids, what its last operation failed with
+  rest BLOB NOT NULL                   -- msgpack: inode ids, what its last operation failed with, reserves
 ) STRICT, WITHOUT ROWID;
 
 -- Directories for which one queue's owner answers alone.

@@ -14,6 +14,11 @@ export interface Reply {
   readonly failed: boolean
   /** The payload of the answer as it went over the wire. */
   readonly payload: Uint8Array
+  /**
+   * Nothing was applied: no directory at or below this inode may be leased. The answer is not kept, and the
+   * leader tries again.
+   */
+  readonly leasedBelow?: number
 }
 
 interface Session {

@@ -81,7 +81,7 @@ export class Tx {
     this.blocks = new BlockTable(db)
     this.tombstones = new TombstoneTable(db)
     this.sessions = new Sessions(db)
-    this.leases = new DirectoryLeases(db)
+    this.leases = new DirectoryLeases(db, directories)
     this.datanodes = new DatanodeTable(db)
     this.feed = new ChangeFeed(db, keep)
   }

@@ -48,8 +48,13 @@ export function memoryFacts(tx: Tx): string {
 
 /** Queues of directory leases with all that they hold. */
 export function leaseFacts(tx: Tx): string[] {
-  const texts = [...tx.leases.queues].map(({ dirty, ids, leases, ...queue }) =>
-    JSON.stringify({ ...queue, ids: ids.toArray(), leases: [...leases].sort((a, b) => a - b) }),
+  const texts = [...tx.leases.queues].map(({ dirty, ids, leases, reserves, ...queue }) =>
+    JSON.stringify({
+      ...queue,
+      ids: ids.toArray(),
+      leases: [...leases].sort(([a], [b]) => a - b),
+      reserves: [...reserves].sort(([a], [b]) => a - b),
+    }),
   )
   return texts.sort()
 }

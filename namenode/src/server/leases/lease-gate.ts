@@ -151,6 +151,16 @@ export class LeaseGate {
     return true
   }
 
+  /** Recalls every directory leased at or below an inode; `again` follows when all are back. Throws BUSY. */
+  waitBelow(connection: ServerConnection, inodeId: number, again: () => void): void {
+    const { state } = this.#options.replica
+    const slot = state.directories.findId(inodeId)
+    const inodeIds = slot < 0 ? [] : leasesWithin(state, slot)
+    if (inodeIds.length === 0) return queueMicrotask(again)
+    const holderOf = (id: number): string => state.leases.holderOf(id)?.queueId ?? ''
+    this.#recalls.wait(connection, new Set(inodeIds), holderOf, again)
+  }
+
   /** Whether a write hands in what others, or what frees space, wait for: it passes also on a full disk. */
   isAwaited({ clientId }: ServerConnection, { id }: { readonly id: number }, request: unknown): boolean {
     if (id === applyQueue.id) {

@@ -6,7 +6,6 @@ import { isFsError } from '@hopbine/common/base/errors.ts'
 import { RENAME, rename, setQuota } from '@hopbine/common/protocol/metadata.ts'
 import type { Method, RequestOf } from '@hopbine/common/protocol/method.ts'
 import type { Caller } from '../../namespace/permission.ts'
-import { quotaRootOf } from '../../namespace/quota.ts'
 import { lookUp, resolvePlace, resolveTarget, type Target } from '../../namespace/resolve.ts'
 import type { Tx } from '../../store/tx.ts'
 
@@ -35,7 +34,8 @@ export function quotaMoves(tx: Tx, { id }: Method<unknown, unknown>, request: un
 
 function ofRename(tx: Tx, { from, to, mode }: RequestOf<typeof rename>): number[] {
   const [source, target] = [resolvePlace(tx, ANYBODY, from), resolvePlace(tx, ANYBODY, to)]
-  if (quotaRootOf(tx, source.parent) === quotaRootOf(tx, target.parent)) return []
+  const { directories } = tx
+  if (directories.quotaRootOf(source.parent) === directories.quotaRootOf(target.parent)) return []
   const moved = directoriesOf(lookUp(tx, source))
   return mode === RENAME.exchange ? [...moved, ...directoriesOf(lookUp(tx, target))] : moved
 }

@@ -8,9 +8,18 @@ import type { failure } from '@hopbine/common/protocol/types.ts'
 import type { ValueOf } from '@hopbine/common/wire/codec.ts'
 import { pack, unpack } from 'msgpackr'
 import type { Db } from '../database.ts'
+import type { DirectoryTable } from '../directory-table.ts'
 import { IdRanges } from '../id-ranges.ts'
+import { NO_ROOM, QuotaReserves, type Room } from '../quota-reserves.ts'
 
 export type Failure = ValueOf<typeof failure>
+
+/** What a queue has set aside of the quotas at one directory with a quota and above it. */
+export interface Reserve {
+  room: Room
+  /** Directories leased to the queue whose nearest quota this is. */
+  leases: number
+}
 
 export interface LeaseQueue {
   readonly queueId: string
@@ -25,13 +34,15 @@ export interface LeaseQueue {
   nanos: number
   /** Inode ids that it was given for what it makes. */
   readonly ids: IdRanges
-  /** Directories that are leased to it. */
-  readonly leases: Set<number>
+  /** Directories that are leased to it, each with the nearest directory with a quota; 0: none. */
+  readonly leases: Map<number, number>
+  /** By the directory with the quota. */
+  readonly reserves: Map<number, Reserve>
   dirty: boolean
 }
 
-/** Ids, and failure where there is one, as they are stored. */
-type Blob = [ids: [number, number][], failure: Failure | null]
+/** What has no column: reserves as quota's directory, names, bytes, in order. */
+type Blob = [ids: [number, number][], failure: Failure | null, reserves: [number, number, number][]]
 
 export class DirectoryLeases {
   readonly #insertQueue
@@ -42,10 +53,14 @@ export class DirectoryLeases {
   readonly #queues = new Map<string, LeaseQueue>()
   readonly #holders = new Map<number, LeaseQueue>()
   readonly #dirty: LeaseQueue[] = []
+  readonly #directories: DirectoryTable
+  readonly reserves: QuotaReserves
   /** Told of each lease that ends; for soft state only, which changes nothing here. */
   onDropped: ((inodeId: number, queueId: string) => void) | undefined
 
-  constructor(db: Db) {
+  constructor(db: Db, directories: DirectoryTable) {
+    this.#directories = directories
+    this.reserves = new QuotaReserves(directories)
     this.#insertQueue = db.prepare('INSERT INTO lease_queue VALUES (?, 0, 0, ?, 0, ?)')
     this.#updateQueue = db.prepare(
       'UPDATE lease_queue SET applied = ?, revoked = ?, seconds = ?, nanos = ?, rest = ? WHERE queue_id = ?',
@@ -58,13 +73,15 @@ export class DirectoryLeases {
         'SELECT queue_id, applied, revoked, seconds, nanos, rest FROM lease_queue ORDER BY queue_id',
       )
       .raw()
+    const reserves = new Map<LeaseQueue, Blob[2]>()
     for (const [queueId, applied, revoked, seconds, nanos, rest] of queues.iterate()) {
-      const [ids, failed] = unpack(rest) as Blob
+      const [ids, failed, reserved] = unpack(rest) as Blob
       const queue = newQueue(queueId, seconds, nanos, new IdRanges(ids))
       queue.applied = applied
       queue.revoked = revoked !== 0
       queue.failure = failed ?? undefined
       this.#queues.set(queueId, queue)
+      reserves.set(queue, reserved)
     }
     const leases = db
       .prepare<[], [number, string]>('SELECT inode_id, queue_id FROM directory_lease ORDER BY inode_id')
@@ -72,8 +89,10 @@ export class DirectoryLeases {
     for (const [inodeId, queueId] of leases.iterate()) {
       const queue = this.#queues.get(queueId)
       assert(queue !== undefined, `queue ${queueId} has its row`)
-      queue.leases.add(inodeId)
-      this.#holders.set(inodeId, queue)
+      this.#hold(queue, inodeId)
+    }
+    for (const [queue, reserved] of reserves) {
+      for (const [rootId, names, diskBytes] of reserved) this.#reserve(queue, rootId, { names, diskBytes })
     }
   }
 
@@ -106,7 +125,7 @@ export class DirectoryLeases {
 
   /** Adds a queue that is not there. */
   open(queueId: string, seconds: number): void {
-    this.#insertQueue.run(queueId, seconds, pack([[], null] satisfies Blob))
+    this.#insertQueue.run(queueId, seconds, pack([[], null, []] satisfies Blob))
     this.#queues.set(queueId, newQueue(queueId, seconds, 0, new IdRanges()))
   }
 
@@ -121,8 +140,18 @@ export class DirectoryLeases {
   /** Leases a directory that is not leased yet. */
   grant(queue: LeaseQueue, inodeId: number): void {
     this.#insertLease.run(inodeId, queue.queueId)
-    queue.leases.add(inodeId)
+    this.#hold(queue, inodeId)
+  }
+
+  #hold(queue: LeaseQueue, inodeId: number): void {
+    const root = this.#directories.quotaRootOf(this.#directories.slotOf(inodeId))
+    const rootId = root < 0 ? 0 : (this.#directories.id[root] as number)
+    queue.leases.set(inodeId, rootId)
     this.#holders.set(inodeId, queue)
+    if (rootId === 0) return
+    const reserve = queue.reserves.get(rootId)
+    if (reserve === undefined) queue.reserves.set(rootId, { room: NO_ROOM, leases: 1 })
+    else reserve.leases += 1
   }
 
   /** Ends the lease of a directory, if there is one. */
@@ -130,13 +159,42 @@ export class DirectoryLeases {
     const queue = this.#holders.get(inodeId)
     if (queue === undefined) return
     this.#holders.delete(inodeId)
+    const rootId = queue.leases.get(inodeId)
     queue.leases.delete(inodeId)
     this.#deleteLease.run(inodeId)
+    if (rootId !== undefined && rootId !== 0) this.#leaveRoot(queue, rootId)
     this.onDropped?.(inodeId, queue.queueId)
   }
 
+  /** What is set aside goes with the last directory that it is for. */
+  #leaveRoot(queue: LeaseQueue, rootId: number): void {
+    const reserve = queue.reserves.get(rootId)
+    assert(reserve !== undefined, `queue ${queue.queueId} has a reserve where it holds a directory`)
+    reserve.leases -= 1
+    if (reserve.leases > 0) return
+    this.reserve(queue, rootId, NO_ROOM)
+    queue.reserves.delete(rootId)
+  }
+
+  /** Sets aside so much for a queue that holds a directory below that quota, instead of what it was. */
+  reserve(queue: LeaseQueue, rootId: number, room: Room): void {
+    const before = queue.reserves.get(rootId)?.room
+    if (before?.names === room.names && before.diskBytes === room.diskBytes) return
+    this.#reserve(queue, rootId, room)
+    this.markDirty(queue)
+  }
+
+  #reserve(queue: LeaseQueue, rootId: number, room: Room): void {
+    const reserve = queue.reserves.get(rootId)
+    assert(reserve !== undefined, `queue ${queue.queueId} holds a directory below ${rootId}`)
+    const { names, diskBytes } = reserve.room
+    const more = { names: room.names - names, diskBytes: room.diskBytes - diskBytes }
+    this.reserves.add(this.#directories.slotOf(rootId), more)
+    reserve.room = room
+  }
+
   dropAll(queue: LeaseQueue): void {
-    for (const inodeId of [...queue.leases]) this.drop(inodeId)
+    for (const inodeId of [...queue.leases.keys()]) this.drop(inodeId)
   }
 
   /** The queue's row must be written at the end of the transaction. */
@@ -151,7 +209,7 @@ export class DirectoryLeases {
       if (!queue.dirty) continue
       queue.dirty = false
       const { queueId, applied, revoked, seconds, nanos, ids, failure } = queue
-      const rest = pack([ids.toArray(), failure ?? null] satisfies Blob)
+      const rest = pack([ids.toArray(), failure ?? null, reservesOf(queue)] satisfies Blob)
       this.#updateQueue.run(applied, revoked ? 1 : 0, seconds, nanos, rest, queueId)
     }
     this.#dirty.length = 0
@@ -167,7 +225,17 @@ function newQueue(queueId: string, seconds: number, nanos: number, ids: IdRanges
     seconds,
     nanos,
     ids,
-    leases: new Set(),
+    leases: new Map(),
+    reserves: new Map(),
     dirty: false,
   }
+}
+
+/** What is set aside, in order of the quotas' directories. */
+function reservesOf({ reserves }: LeaseQueue): Blob[2] {
+  const rows: Blob[2] = []
+  for (const [rootId, { room }] of reserves) {
+    if (room.names > 0 || room.diskBytes > 0) rows.push([rootId, room.names, room.diskBytes])
+  }
+  return rows.sort(([a], [b]) => a - b)
 }
