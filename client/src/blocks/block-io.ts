@@ -3,6 +3,7 @@
  * names no socket. `BlockWriter`, `readBlock` and `readBlockInto` beside it are the bodies.
  */
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
+import type { SharedBuffer } from '@hopbine/common/wire/buffer-pool.ts'
 
 /** Gets a fresh capability (and members) for the same block, when the one at hand has expired. */
 export type RefreshBlock = () => Promise<LocatedBlock>
@@ -32,9 +33,11 @@ export interface BlockSink {
   readonly length: number
   /**
    * Accepts bytes for the end of the block. Resolves when they are in the writer's window (at most 8 MiB), so
-   * the caller may then reuse its memory. Small writes travel together; nothing waits for a timer.
+   * the caller may then reuse its memory. Small writes travel together; nothing waits for a timer. Bytes that
+   * lie in `shared` are not copied where that can be helped: they must not change before the last holder lets
+   * go.
    */
-  write(bytes: Uint8Array): Promise<void>
+  write(bytes: Uint8Array, shared?: SharedBuffer): Promise<void>
   /** Resolves when everything written so far is acknowledged. */
   flush(): Promise<void>
   /** Resolves when everything written so far is on disk at every member. */

@@ -6,6 +6,7 @@
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
+import type { SharedBuffer } from '@hopbine/common/wire/buffer-pool.ts'
 import type { BlockSink, BlockWriterOptions } from './block-io.ts'
 import type { BlockPool } from './block-pool.ts'
 import { PacketWindow } from './packet-window.ts'
@@ -72,13 +73,13 @@ export class BlockWriter implements BlockSink {
     return this.#window.length
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array, shared?: SharedBuffer): Promise<void> {
     if (this.#writing === undefined && this.#usable() && this.#window.hasRoom) {
-      const accepted = this.#accept(bytes, 0)
+      const accepted = this.#accept(bytes, 0, shared)
       if (accepted === bytes.length) return Promise.resolve()
-      return this.#queueWrite(bytes, accepted)
+      return this.#queueWrite(bytes, accepted, shared)
     }
-    return this.#queueWrite(bytes, 0)
+    return this.#queueWrite(bytes, 0, shared)
   }
 
   async flush(): Promise<void> {
@@ -135,20 +136,20 @@ export class BlockWriter implements BlockSink {
   }
 
   /**
-   * Copies what the window has room for and sends what may be sent; returns the position reached in `bytes`.
+   * Takes what the window has room for and sends what may be sent; returns the position reached in `bytes`.
    */
-  #accept(bytes: Uint8Array, from: number): number {
+  #accept(bytes: Uint8Array, from: number, shared: SharedBuffer | undefined): number {
     let at = from
     while (at < bytes.length && this.#window.hasRoom) {
-      at += this.#window.accept(bytes, at)
+      at += this.#window.accept(bytes, at, shared)
       this.#pump()
     }
     return at
   }
 
-  #queueWrite(bytes: Uint8Array, from: number): Promise<void> {
+  #queueWrite(bytes: Uint8Array, from: number, shared: SharedBuffer | undefined): Promise<void> {
     const before = this.#writing
-    const work = this.#acceptAfter(before, bytes, from)
+    const work = this.#acceptAfter(before, bytes, from, shared)
     // The caller hears of a failure through `work`; here only the order counts.
     const settled = work.then(
       () => undefined,
@@ -161,11 +162,16 @@ export class BlockWriter implements BlockSink {
     return work
   }
 
-  async #acceptAfter(before: Promise<void> | undefined, bytes: Uint8Array, from: number): Promise<void> {
+  async #acceptAfter(
+    before: Promise<void> | undefined,
+    bytes: Uint8Array,
+    from: number,
+    shared: SharedBuffer | undefined,
+  ): Promise<void> {
     await before
     for (let at = from; ; ) {
       this.#check()
-      at = this.#accept(bytes, at)
+      at = this.#accept(bytes, at, shared)
       if (at === bytes.length) return
       await this.#wait('room', this.#window.acknowledged + 1)
     }

@@ -1,10 +1,11 @@
 /**
  * What a block writer has accepted and not yet seen acknowledged: packets in order, their checksums and their
- * memory. It copies the caller's bytes once, bounds what it holds, and never sends anything itself.
+ * memory. It copies the caller's bytes once, or holds them where they lie if the caller shares them. It
+ * bounds what it holds, and never sends anything itself.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { PACKET_BYTES_MAX } from '@hopbine/common/protocol/block.ts'
-import type { BufferPool } from '@hopbine/common/wire/buffer-pool.ts'
+import { type BufferPool, SharedBuffer } from '@hopbine/common/wire/buffer-pool.ts'
 import { chunkCrcs, chunkRest, chunkStart } from '@hopbine/common/wire/chunk-crc.ts'
 
 /** Bytes that may be unacknowledged; beyond it `write` waits. */
@@ -15,12 +16,12 @@ const LARGE_WRITE_BYTES = 48 * 1024
 export interface Packet {
   /** Position of `bytes` in the block. */
   offset: number
-  /** The part of `memory` that counts. */
+  /** The part of the memory that counts. */
   bytes: Buffer
   /** Of the first `checked` bytes; of all once the packet is closed. */
   crcs: number[]
   checked: number
-  readonly memory: Buffer
+  readonly shared: SharedBuffer
   /** Sends whose memory the operating system has not taken yet. */
   inSocket: number
   acknowledged: boolean
@@ -66,9 +67,16 @@ export class PacketWindow {
     return this.#sent > 0
   }
 
-  /** Copies as much of `bytes` from `at` as one packet takes; returns how much that was. */
-  accept(bytes: Uint8Array, at: number): number {
+  /**
+   * Takes as much of `bytes` from `at` as one packet holds; returns how much that was. It copies them unless
+   * they lie in `shared`, do not change any more, and make a packet as they are.
+   */
+  accept(bytes: Uint8Array, at: number, shared?: SharedBuffer): number {
     const rest = bytes.length - at
+    if (shared !== undefined && this.#filling === undefined && rest >= LARGE_WRITE_BYTES) {
+      const adopted = this.#adopt(bytes.subarray(at), shared)
+      if (adopted > 0) return adopted
+    }
     this.#filling ??= this.#newPacket(rest)
     const packet = this.#filling
     const used = packet.bytes.length
@@ -80,15 +88,27 @@ export class PacketWindow {
     return taken
   }
 
+  /** Makes a packet of bytes where they lie; 0 if they are more than one takes. */
+  #adopt(bytes: Uint8Array, shared: SharedBuffer): number {
+    const packet = packetAt(this.#length, shared)
+    if (bytes.length > PACKET_BYTES_MAX - (packet.offset % PACKET_BYTES_MAX)) return 0
+    shared.hold()
+    packet.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#length += bytes.length
+    this.#filling = packet
+    this.close()
+    return bytes.length
+  }
+
   /** Each chunk that becomes whole is checksummed at once, while the processor still has it at hand. */
   #copy(packet: Packet, source: Uint8Array): void {
     let used = packet.bytes.length
     for (let at = 0; at < source.length; ) {
       const end = Math.min(source.length, at + chunkRest(packet.offset + used))
-      packet.memory.set(source.subarray(at, end), used)
+      packet.shared.memory.set(source.subarray(at, end), used)
       used += end - at
       at = end
-      packet.bytes = packet.memory.subarray(0, used)
+      packet.bytes = packet.shared.memory.subarray(0, used)
       if (chunkStart(packet.offset + used) === packet.offset + used) this.#addCrcs(packet)
     }
   }
@@ -169,29 +189,26 @@ export class PacketWindow {
   }
 
   #newPacket(bytes: number): Packet {
-    const memory = this.#buffers.take(bytes >= LARGE_WRITE_BYTES ? PACKET_BYTES_MAX : 1)
-    const packet: Packet = {
-      offset: this.#length,
-      bytes: memory.subarray(0, 0),
-      crcs: [],
-      checked: 0,
-      memory,
-      inSocket: 0,
-      acknowledged: false,
-    }
-    return packet
+    const room = bytes >= LARGE_WRITE_BYTES ? PACKET_BYTES_MAX : 1
+    return packetAt(this.#length, new SharedBuffer(this.#buffers, room))
   }
 
   #recycle(packet: Packet): void {
     assert(packet.inSocket >= 0, 'a packet was taken more often than sent')
-    if (packet.acknowledged && packet.inSocket === 0) this.#buffers.give(packet.memory)
+    if (packet.acknowledged && packet.inSocket === 0) packet.shared.letGo()
   }
+}
+
+/** An empty packet. */
+function packetAt(offset: number, shared: SharedBuffer): Packet {
+  const bytes = shared.memory.subarray(0, 0)
+  return { offset, bytes, crcs: [], checked: 0, shared, inSocket: 0, acknowledged: false }
 }
 
 /**
  * Packets end where the block's megabytes (or, for small ones, chunks) end, so that chunks are whole again.
  */
 function capacityOf(packet: Packet): number {
-  const unit = packet.memory.length
+  const unit = packet.shared.memory.length
   return unit - (packet.offset % unit)
 }

@@ -8,6 +8,7 @@ import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { FAILED_NODE } from '@hopbine/common/protocol/block.ts'
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
+import type { SharedBuffer } from '@hopbine/common/wire/buffer-pool.ts'
 import type { BlockPool } from '../blocks/block-pool.ts'
 import { checkAbort } from './abort.ts'
 import { ExtentList } from './extents.ts'
@@ -50,10 +51,13 @@ export class BlockAppender {
     assert(this.#blockSize > 0, 'a file without a block size')
   }
 
-  /** Resolves when the bytes are taken over; the caller may then reuse its memory. */
-  async append(offset: number, bytes: Uint8Array): Promise<void> {
+  /**
+   * Resolves when the bytes are taken over; the caller may then reuse its memory, or let go of what it
+   * shares.
+   */
+  async append(offset: number, bytes: Uint8Array, shared?: SharedBuffer): Promise<void> {
     if (bytes.length === 0) return
-    this.#waiting.push({ offset, bytes })
+    this.#waiting.push({ offset, bytes, shared })
     await this.#drain()
   }
 
@@ -98,10 +102,11 @@ export class BlockAppender {
   }
 
   /** Writes as much of the first waiting range as the block has room for. */
-  async #put(open: OpenBlock, { offset, bytes }: FileBytes): Promise<void> {
-    const { taken, failure } = await open.write(offset, bytes.subarray(0, this.#blockSize - open.length))
+  async #put(open: OpenBlock, { offset, bytes, shared }: FileBytes): Promise<void> {
+    const part = bytes.subarray(0, this.#blockSize - open.length)
+    const { taken, failure } = await open.write({ offset, bytes: part, shared })
     if (taken === bytes.length) this.#waiting.shift()
-    else this.#waiting[0] = { offset: offset + taken, bytes: bytes.subarray(taken) }
+    else this.#waiting[0] = { offset: offset + taken, bytes: bytes.subarray(taken), shared }
     this.#acknowledge(open)
     if (failure !== undefined) return this.#recover(open, failure)
     if (open.length >= this.#blockSize) await this.#sealInBackground(open)

@@ -1,9 +1,12 @@
+import { BufferPool } from '@hopbine/common/wire/buffer-pool.ts'
 import fc from 'fast-check'
 import t from 'tap'
 import { DirtyRanges } from './dirty-ranges.ts'
 
+const MIB = 1024 * 1024
+
 t.test('small writes in order share pieces', async t => {
-  const dirty = new DirtyRanges()
+  const dirty = new DirtyRanges(new BufferPool())
   for (let i = 0; i < 1000; i++) dirty.write(i * 100, Buffer.alloc(100, i % 256))
   t.equal(dirty.bytes, 100_000)
   t.ok(dirty.isContiguous)
@@ -11,7 +14,7 @@ t.test('small writes in order share pieces', async t => {
 })
 
 t.test('the bytes given may be changed afterwards', async t => {
-  const dirty = new DirtyRanges()
+  const dirty = new DirtyRanges(new BufferPool())
   const bytes = Buffer.from('before')
   dirty.write(5, bytes)
   bytes.fill('x')
@@ -21,13 +24,34 @@ t.test('the bytes given may be changed afterwards', async t => {
 })
 
 t.test('a cut forgets what lies behind it', async t => {
-  const dirty = new DirtyRanges()
+  const dirty = new DirtyRanges(new BufferPool())
   dirty.write(0, Buffer.alloc(10, 1))
   dirty.write(20, Buffer.alloc(10, 2))
   dirty.cut(5)
   t.equal(dirty.bytes, 5)
   t.equal(dirty.end, 5)
   t.notOk(dirty.covers(0, 6))
+})
+
+t.test('large pieces end where megabytes of the file end, and lie in memory that is used again', async t => {
+  const pool = new BufferPool()
+  const part = Buffer.alloc(192 * 1024, 1)
+  for (let round = 0; round < 3; round++) {
+    const dirty = new DirtyRanges(pool)
+    for (let at = 0; at + part.length <= 4 * MIB; at += part.length) dirty.write(at, part)
+    const pieces = [...dirty.pieces()]
+    t.ok(pieces.slice(1).every(({ shared }) => shared !== undefined))
+    t.same(
+      pieces.filter(({ offset }) => offset % MIB === 0).map(({ offset }) => offset),
+      [0, MIB, 2 * MIB, 3 * MIB],
+    )
+    dirty.hold()
+    dirty.letGo()
+    t.equal(dirty.count, pieces.length, 'a reader that goes leaves them')
+    dirty.letGo()
+    t.equal(dirty.memoryBytes, 0)
+  }
+  t.ok(pool.made <= 5, `${pool.made} buffers made`)
 })
 
 const action = fc.oneof(
@@ -41,7 +65,7 @@ const action = fc.oneof(
 
 t.test('any sequence of writes and cuts reads like the same on an array', async t => {
   const property = fc.property(fc.array(action, { maxLength: 40 }), actions => {
-    const dirty = new DirtyRanges()
+    const dirty = new DirtyRanges(new BufferPool())
     const model = new Map<number, number>()
     for (const [step, { kind, offset, length }] of actions.entries()) {
       if (kind === 'cut') {

@@ -3,30 +3,48 @@
  * order share memory. Bounded by its owner, which looks at `bytes` and `count`. It does no input or output.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
+import { PACKET_BYTES_MAX } from '@hopbine/common/protocol/block.ts'
+import { type BufferPool, SharedBuffer } from '@hopbine/common/wire/buffer-pool.ts'
 
 /** A piece of written bytes; `buffer` may have room behind `length`. */
 interface Piece {
   readonly offset: number
   length: number
   readonly buffer: Buffer
+  /** Where `buffer` lies, if that is memory of the pool. */
+  readonly shared: SharedBuffer | undefined
 }
 
 export interface DirtyPiece {
   readonly offset: number
   readonly bytes: Buffer
+  /** Held by the ranges; who needs the bytes for longer holds it, too. Undefined: the bytes are no pool's. */
+  readonly shared: SharedBuffer | undefined
 }
 
 /** Memory taken for a piece that may go on growing at its end, in bytes. */
 const GROWING_BYTES = 64 * 1024
 
 export class DirtyRanges {
+  readonly #pool: BufferPool
   /** Sorted by offset, without overlaps. */
   #pieces: Piece[] = []
   #bytes = 0
+  #memoryBytes = 0
+  #holders = 1
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool
+  }
 
   /** Bytes held. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Memory that they lie in, in bytes. */
+  get memoryBytes(): number {
+    return this.#memoryBytes
   }
 
   /** Pieces held. */
@@ -102,28 +120,67 @@ export class DirtyRanges {
       piece.length = size - piece.offset
       index += 1
     }
-    for (const gone of this.#pieces.splice(index)) this.#bytes -= gone.length
+    for (const gone of this.#pieces.splice(index)) this.#drop(gone)
+  }
+
+  /** Somebody else reads from it, too. */
+  hold(): void {
+    this.#holders += 1
+  }
+
+  /** A reader, or whoever made it, needs it no longer; the last one's word frees its memory. */
+  letGo(): void {
+    this.#holders -= 1
+    assert(this.#holders >= 0, 'ranges are let go of more often than held')
+    if (this.#holders > 0) return
+    for (const piece of this.#pieces.splice(0)) this.#drop(piece)
   }
 
   /** The pieces in order of the file; valid until the next write. */
   *pieces(): Generator<DirtyPiece> {
-    for (const { offset, length, buffer } of this.#pieces) yield { offset, bytes: buffer.subarray(0, length) }
+    for (const { offset, length, buffer, shared } of this.#pieces) {
+      yield { offset, bytes: buffer.subarray(0, length), shared }
+    }
+  }
+
+  #drop({ length, buffer, shared }: Piece): void {
+    this.#bytes -= length
+    this.#memoryBytes -= (shared?.memory ?? buffer).length
+    shared?.letGo()
   }
 
   /** Puts bytes where none are held; returns by how many pieces the list grew. */
   #insert(index: number, offset: number, bytes: Uint8Array): number {
     assert(bytes.length > 0, 'a piece without bytes')
     this.#bytes += bytes.length
-    const before = this.#pieces[index - 1]
-    if (before !== undefined && before.offset + before.length === offset) {
-      if (before.buffer.length - before.length >= bytes.length) {
-        before.buffer.set(bytes, before.length)
-        before.length += bytes.length
-        return 0
-      }
+    let before = this.#pieces[index - 1]
+    let at = 0
+    let added = 0
+    if (before !== undefined && before.offset + before.length === offset) at = fill(before, bytes)
+    else before = undefined
+    while (at < bytes.length) {
+      const piece = this.#newPiece(offset + at, bytes.length - at, before)
+      at += fill(piece, bytes.subarray(at))
+      this.#pieces.splice(index + added, 0, piece)
+      before = piece
+      added += 1
     }
-    this.#pieces.splice(index, 0, newPiece(offset, bytes, before))
-    return 1
+    return added
+  }
+
+  /**
+   * An empty piece. One that goes on behind another gets room to grow: its writer is writing in order. Large
+   * ones end where megabytes of the file end, so that a packet can take their memory over as it is.
+   */
+  #newPiece(offset: number, bytes: number, before: Piece | undefined): Piece {
+    const isGrowing = before !== undefined && before.buffer.length >= GROWING_BYTES
+    const wanted = isGrowing ? PACKET_BYTES_MAX : before === undefined ? bytes : GROWING_BYTES
+    const room = Math.min(Math.max(bytes, wanted), PACKET_BYTES_MAX - (offset % PACKET_BYTES_MAX))
+    const isOfPool = before !== undefined || room > PACKET_BYTES_MAX / 2
+    const shared = isOfPool ? new SharedBuffer(this.#pool, room) : undefined
+    const buffer = shared?.memory.subarray(0, room) ?? Buffer.allocUnsafeSlow(room)
+    this.#memoryBytes += (shared?.memory ?? buffer).length
+    return { offset, length: 0, buffer, shared }
   }
 
   #firstEndingAfter(offset: number): number {
@@ -139,11 +196,10 @@ export class DirtyRanges {
   }
 }
 
-/** A piece that goes on behind another gets room to grow: its writer is writing in order. */
-function newPiece(offset: number, bytes: Uint8Array, before: Piece | undefined): Piece {
-  const isSequential = before !== undefined && before.offset + before.length === offset
-  const room = isSequential ? Math.max(bytes.length, GROWING_BYTES) : bytes.length
-  const buffer = Buffer.allocUnsafeSlow(room)
-  buffer.set(bytes)
-  return { offset, length: bytes.length, buffer }
+/** Copies as much of the bytes behind a piece as it has room for; answers how much that was. */
+function fill(piece: Piece, bytes: Uint8Array): number {
+  const taken = Math.min(piece.buffer.length - piece.length, bytes.length)
+  piece.buffer.set(bytes.subarray(0, taken), piece.length)
+  piece.length += taken
+  return taken
 }

@@ -10,9 +10,9 @@ import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { FLAG, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { BlockAppender } from './block-appender.ts'
 import { checkRange } from './check-range.ts'
-import { DirtyRanges } from './dirty-ranges.ts'
 import { ExtentList } from './extents.ts'
 import { FileMap } from './file-map.ts'
+import { GatheredWrites } from './gathered-writes.ts'
 import { LeasedFile } from './leased-file.ts'
 import type { CallOptions } from './options.ts'
 import { readInto } from './read-range.ts'
@@ -21,12 +21,6 @@ import { Serial } from './serial.ts'
 import type { Session } from './session.ts'
 import { SmallContent } from './small-content.ts'
 
-/** Bytes gathered before they go to the block; as many again may be on their way. */
-const DIRTY_BYTES_MAX = 32 * 1024 * 1024
-/** The same where they are one range, which gathering longer would not make better. */
-const DIRTY_RANGE_BYTES_MAX = 4 * 1024 * 1024
-/** Pieces gathered before they go to the block. */
-const DIRTY_COUNT_MAX = 16_384
 /** Ranges that wait for a commit before one is made without being asked for. */
 const UNCOMMITTED_MAX = 1024
 const NO_BYTES = new Uint8Array(0)
@@ -44,10 +38,11 @@ export class RandomWriter {
   /** The whole content while the file is small. */
   #small: SmallContent | undefined
   #size: number
-  #dirty = new DirtyRanges()
-  /** Taken out of `#dirty` and on the way to the block; not changed any more. */
-  #flushing: DirtyRanges | undefined
+  readonly #gathered: GatheredWrites
+  /** A flush that nobody waits for, as far as nobody does; it never rejects. */
   #background: Promise<void> | undefined
+  /** How the last one failed; the next write meets it, unless what it held was flushed meanwhile. */
+  #failure: unknown
   #blocks: BlockAppender | undefined
   readonly #map: FileMap
   #isOver = false
@@ -58,6 +53,7 @@ export class RandomWriter {
     this.#status = lease.status
     this.#size = lease.status.size
     this.inodeId = lease.inodeId
+    this.#gathered = new GatheredWrites(session.blocks.buffers)
     this.#map = FileMap.of(session, lease.status)
   }
 
@@ -87,7 +83,7 @@ export class RandomWriter {
 
   /** Memory that its content takes, in bytes, without what is on its way in streams. */
   get heldBytes(): number {
-    return (this.#small?.length ?? 0) + this.#dirty.bytes + (this.#flushing?.bytes ?? 0)
+    return (this.#small?.length ?? 0) + this.#gathered.bytes
   }
 
   /** Attributes as of the newest answer; what is not committed does not show. */
@@ -106,10 +102,10 @@ export class RandomWriter {
       this.#small.write(position, bytes)
     } else {
       this.#leaveSmall()
-      this.#dirty.write(position, bytes)
+      this.#gathered.write(position, bytes)
     }
     this.#size = Math.max(this.#size, end)
-    if (this.#isFull()) await this.#flushInBackground()
+    await this.#flushInBackground()
   }
 
   /** Like `write`, at once where nothing has to be waited for; false: nothing has happened. */
@@ -117,8 +113,16 @@ export class RandomWriter {
     this.#check()
     checkRange(position, bytes.length)
     const end = position + bytes.length
-    if (bytes.length === 0 || this.#lease === undefined || !this.#small?.fits(end)) return false
-    this.#small.write(position, bytes)
+    if (bytes.length === 0 || this.#lease === undefined) return false
+    if (this.#small?.fits(end)) {
+      this.#small.write(position, bytes)
+    } else {
+      if (this.#failure !== undefined) return false
+      if (this.#background !== undefined && this.#gathered.fullness === 'full') return false
+      this.#leaveSmall()
+      this.#gathered.write(position, bytes)
+      this.#startFlush()
+    }
     this.#size = Math.max(this.#size, end)
     return true
   }
@@ -160,16 +164,12 @@ export class RandomWriter {
     const wanted = target.subarray(0, length)
     if (length === 0) return 0
     if (this.#small !== undefined) return this.#small.bytes.copy(wanted, 0, position)
-    if (this.#dirty.covers(position, length)) {
-      this.#dirty.readInto(wanted, position)
-      return length
-    }
-    // Held fast here, since what is on its way now may have arrived before the blocks are read.
-    const layers = [this.#flushing, this.#dirty]
-    if (this.#blocks?.extents.touches(position, length)) await this.#serial.run(() => this.#commit())
-    const found = await readInto({ session: this.#session, map: this.#map }, wanted, position, call)
-    wanted.fill(0, found)
-    for (const layer of [...layers, this.#flushing, this.#dirty]) layer?.readInto(wanted, position)
+    if (this.#gathered.readNow(wanted, position)) return length
+    await this.#gathered.readOver(wanted, position, async () => {
+      if (this.#blocks?.extents.touches(position, length)) await this.#serial.run(() => this.#commit())
+      const found = await readInto({ session: this.#session, map: this.#map }, wanted, position, call)
+      wanted.fill(0, found)
+    })
     return length
   }
 
@@ -184,7 +184,7 @@ export class RandomWriter {
       return
     }
     this.#leaveSmall()
-    this.#dirty.cut(size)
+    this.#gathered.cut(size)
     this.#size = size
     await this.#serial.run(() => this.#cut(size))
   }
@@ -247,7 +247,7 @@ export class RandomWriter {
     if (!isInline && status.size > 0) return
     const content = isInline ? await readInline(this.#session, status.id, call) : Buffer.alloc(0)
     if (status.size <= INLINE_BYTES_MAX) this.#small = new SmallContent(content, status.size)
-    else this.#dirty.write(0, content)
+    else this.#gathered.write(0, content)
   }
 
   /**
@@ -271,28 +271,33 @@ export class RandomWriter {
     const small = this.#small
     if (small === undefined) return
     this.#small = undefined
-    if (small.length > 0) this.#dirty.write(0, small.bytes)
+    if (small.length > 0) this.#gathered.write(0, small.bytes)
   }
 
-  #isFull(): boolean {
-    const { bytes, count } = this.#dirty
-    if (bytes >= DIRTY_BYTES_MAX || count >= DIRTY_COUNT_MAX) return true
-    return bytes >= DIRTY_RANGE_BYTES_MAX && this.#dirty.isContiguous
-  }
-
-  /** Starts to flush; waits for the flush before, and throws if that one failed. */
+  /** Flushes if there is enough to flush; waits if there is too much, and throws if that failed. */
   async #flushInBackground(): Promise<void> {
-    const previous = this.#background
-    if (previous !== undefined) {
-      await previous.finally(() => {
-        if (this.#background === previous) this.#background = undefined
-      })
-    }
-    if (!this.#isFull() || this.#background !== undefined) return
-    const work = this.#serial.run(() => this.#flush())
-    this.#background = work
-    // The next write, sync or close meets the failure: what was not flushed is still held, and tried again.
-    work.catch(() => undefined)
+    if (this.#background !== undefined && this.#gathered.fullness === 'full') await this.#background
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
+    this.#startFlush()
+  }
+
+  /** One flush after the other while they are due. What one that fails did not flush is held. */
+  #startFlush(): void {
+    if (this.#background !== undefined || this.#isOver || this.#gathered.fullness === 'room') return
+    this.#background = this.#serial
+      .run(() => this.#flush())
+      .then(
+        () => {
+          this.#background = undefined
+          this.#startFlush()
+        },
+        (error: unknown) => {
+          this.#background = undefined
+          this.#failure = error
+        },
+      )
   }
 
   /**
@@ -300,33 +305,27 @@ export class RandomWriter {
    * with the same one.
    */
   async #flush(durably = false): Promise<void> {
+    if (this.#gathered.isEmpty) return
     await this.#leaseAgain({})
-    if (this.#flushing === undefined) {
-      if (this.#dirty.count === 0) return
-      this.#flushing = this.#dirty
-      this.#dirty = new DirtyRanges()
-    }
     const blocks = this.#appender(this.#leased())
-    for (const { offset, bytes } of this.#flushing.pieces()) await blocks.append(offset, bytes)
-    // One question for both: what is synced has arrived.
-    await (durably ? blocks.sync() : blocks.flush())
-    this.#flushing = undefined
+    await this.#gathered.flush(async pieces => {
+      for (const { offset, bytes, shared } of pieces) await blocks.append(offset, bytes, shared)
+      // One question for both: what is synced has arrived.
+      await (durably ? blocks.sync() : blocks.flush())
+    })
+    this.#failure = undefined
     if (blocks.extents.length >= UNCOMMITTED_MAX) await this.#commit()
   }
 
-  get #isFlushed(): boolean {
-    return this.#flushing === undefined && this.#dirty.count === 0
-  }
-
   async #flushAll(): Promise<void> {
-    while (!this.#isFlushed) await this.#flush()
+    while (!this.#gathered.isEmpty) await this.#flush()
   }
 
   /** Bytes behind `size` may be in blocks or on their way; those in `#dirty` are cut already. */
   async #cut(size: number): Promise<void> {
     try {
       await this.#leaseAgain({})
-      if (this.#flushing !== undefined) await this.#flush()
+      if (this.#gathered.isFlushing) await this.#flush()
       await this.#commit()
       await this.#leased().truncate(size, {})
     } catch (error) {
@@ -356,8 +355,8 @@ export class RandomWriter {
       if (this.#small.isDirty) await this.#completeSmall(this.#small)
       return
     }
-    if (this.#isFlushed) await this.#blocks?.sync()
-    while (!this.#isFlushed) await this.#flush(true)
+    if (this.#gathered.isEmpty) await this.#blocks?.sync()
+    while (!this.#gathered.isEmpty) await this.#flush(true)
     await this.#commit()
   }
 

@@ -59,8 +59,8 @@ export interface MountOptions {
   readonly logger: Logger
 }
 
-/** File range that the kernel reads ahead, in KiB. */
-const READ_AHEAD_KIB = 1024
+/** File range that the kernel reads ahead, in KiB: several of the largest reads, so that they overlap. */
+const READ_AHEAD_KIB = 4096
 /** A mount that was told to end is gone after so long at the latest, in milliseconds. */
 const END_MS = 12_000
 /** Of these, how long files that are still open may take to be saved, before the unmount and after it. */

@@ -14,12 +14,21 @@ const LARGE_KEPT_MAX = 32
 export class BufferPool {
   readonly #small: Buffer[] = []
   readonly #large: Buffer[] = []
+  #made = 0
+
+  /** Buffers that were made because none was free. */
+  get made(): number {
+    return this.#made
+  }
 
   /** A buffer of at least `bytes` (at most 1 MiB) with whatever it held before. */
   take(bytes: number): Buffer {
     assert(bytes <= LARGE_BYTES, `a buffer of ${bytes} bytes`)
-    if (bytes <= SMALL_BYTES) return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES)
-    return this.#large.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES)
+    const isSmall = bytes <= SMALL_BYTES
+    const free = (isSmall ? this.#small : this.#large).pop()
+    if (free !== undefined) return free
+    this.#made += 1
+    return Buffer.allocUnsafeSlow(isSmall ? SMALL_BYTES : LARGE_BYTES)
   }
 
   /** Gives back what `take` gave (the whole buffer, not a part of it); the caller must not touch it again. */
@@ -30,5 +39,30 @@ export class BufferPool {
     }
     assert(buffer.length === LARGE_BYTES, `a buffer of ${buffer.length} bytes is not of the pool`)
     if (this.#large.length < LARGE_KEPT_MAX) this.#large.push(buffer)
+  }
+}
+
+/** Memory of a pool that several hold: it goes back when the last of them lets go of it. */
+export class SharedBuffer {
+  readonly memory: Buffer
+  readonly #pool: BufferPool
+  #holders = 1
+
+  /** Whoever makes it holds it. At most 1 MiB. */
+  constructor(pool: BufferPool, bytes: number) {
+    this.#pool = pool
+    this.memory = pool.take(bytes)
+  }
+
+  hold(): void {
+    assert(this.#holders > 0, 'memory is held that was given back')
+    this.#holders += 1
+  }
+
+  /** One holder needs it no longer. */
+  letGo(): void {
+    this.#holders -= 1
+    assert(this.#holders >= 0, 'memory is let go of more often than held')
+    if (this.#holders === 0) this.#pool.give(this.memory)
   }
 }

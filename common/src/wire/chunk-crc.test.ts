@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { CHECKSUM_CHUNK_BYTES } from '../base/limits.ts'
-import { BufferPool } from './buffer-pool.ts'
+import { BufferPool, SharedBuffer } from './buffer-pool.ts'
 import { chunkCrcs, chunkRest, chunkStart, chunksTouched, firstBadChunk } from './chunk-crc.ts'
 import { crc32c } from './crc32c.ts'
 
@@ -67,4 +67,17 @@ t.test('a pool hands out what it was given, in two sizes, and refuses strangers'
   t.not(pool.take(CHUNK), small)
   t.throws(() => pool.take(16 * CHUNK + 1))
   t.throws(() => pool.give(Buffer.alloc(10)))
+})
+
+t.test('shared memory goes back when the last holder lets go, and not again', async t => {
+  const pool = new BufferPool()
+  const shared = new SharedBuffer(pool, CHUNK)
+  shared.hold()
+  shared.letGo()
+  t.not(pool.take(CHUNK), shared.memory)
+  shared.letGo()
+  t.equal(pool.take(CHUNK), shared.memory)
+  t.equal(pool.made, 2)
+  t.throws(() => shared.letGo())
+  t.throws(() => shared.hold())
 })

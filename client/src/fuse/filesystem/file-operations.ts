@@ -193,10 +193,15 @@ export function createReply(
 
 export async function readFile(context: MountContext, { header, body }: RequestOf<'read'>): Promise<Reply> {
   const { file } = context.parts.handles.file(body.handle)
-  const target = Buffer.allocUnsafe(body.size)
-  const length = await file.read(target, body.offset)
+  const { buffers } = context.parts.session.blocks
+  const memory = buffers.take(body.size)
+  // After a failure bytes may still be landing in the memory: it is left to the garbage collector then.
+  const length = await file.read(memory.subarray(0, body.size), body.offset)
   if (file.isAccessDue) noteRead(context, file)
-  return { parts: [encodeDataHeader(header.unique, length), target.subarray(0, length)] }
+  return {
+    parts: [encodeDataHeader(header.unique, length), memory.subarray(0, length)],
+    free: () => buffers.give(memory),
+  }
 }
 
 export function writeFile(context: MountContext, request: RequestOf<'write'>): Reply | Promise<Reply> {

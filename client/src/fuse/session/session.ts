@@ -21,6 +21,8 @@ export interface Reply {
   readonly isError?: boolean
   /** Takes back what the answer would have given the kernel; called when the kernel does not get it. */
   undo?(): void
+  /** The memory of the parts may be used again; called once, whether the kernel got the answer or not. */
+  free?(): void
 }
 
 /** Serves requests; failures are thrown as FsError, PosixError or ProtocolError. */
@@ -172,6 +174,7 @@ export class FuseSession {
       answer()
     } else {
       reply?.undo?.()
+      reply?.free?.()
     }
     if (!this.#isPaused || this.#pending.size > IN_FLIGHT_MAX / 2) return
     this.#isPaused = false
@@ -200,6 +203,7 @@ export class FuseSession {
 
   #write(parts: readonly Buffer[], reply?: Reply): void {
     const written = this.#options.device.write(parts)
+    reply?.free?.()
     if (written === 'taken') return
     if (written === 'unwanted') this.counters.unwanted += 1
     else this.#tellRefused(parts)
