@@ -14,8 +14,6 @@ export class BlockSink {
   #tailCrc = 0
   #stream: ForwardStream | undefined
   #failure: Error | undefined
-  /** Rejected by `close`, so that nobody waits for a stream that is gone. */
-  readonly #gone = Promise.withResolvers<never>()
 
   private constructor(blockId: number) {
     this.blockId = blockId
@@ -24,8 +22,6 @@ export class BlockSink {
   static async open(block: LocatedBlock): Promise<BlockSink> {
     const { capability, blockId, generation, group, members } = block
     const sink = new BlockSink(blockId)
-    // Looked at only by those who wait at that moment.
-    sink.#gone.promise.catch(() => undefined)
     const request = { capability, blockId, generation, group, offset: 0 }
     sink.#stream = await ForwardStream.open(members, request, 0, {
       // A sync tells as much, and nothing is done before one.
@@ -54,13 +50,13 @@ export class BlockSink {
   }
 
   /** Resolves when everything is on disk at every member. */
-  sync(): Promise<void> {
-    return Promise.race([this.#open().sync(), this.#gone.promise])
+  async sync(): Promise<void> {
+    await this.#open().sync()
   }
 
   /** Makes the block immutable as it is. */
   async seal(): Promise<void> {
-    await Promise.race([this.#open().seal(this.#length), this.#gone.promise])
+    await this.#open().seal(this.#length)
     this.close()
   }
 
@@ -69,7 +65,6 @@ export class BlockSink {
     this.#failure ??= new FsError('CANCELLED', 'the new block was closed')
     this.#stream?.close()
     this.#stream = undefined
-    this.#gone.reject(this.#failure)
   }
 
   #open(): ForwardStream {
