@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { fromNodeError } from '@hopbine/common/base/errors.ts'
 import { syncPath } from '../log/sync-path.ts'
 
 export const CACHES_MARK = 'sessions-have-caches'
@@ -24,11 +25,15 @@ export class CachingMark {
     return this.#isSet
   }
 
-  /** Durable when it returns. */
+  /** Durable when it returns. Throws NO_SPACE or READ_ONLY, and is not set. */
   set(): void {
     if (this.#isSet) return
-    closeSync(openSync(join(this.#folder, this.#name), 'w'))
-    syncPath(this.#folder)
+    try {
+      closeSync(openSync(join(this.#folder, this.#name), 'w'))
+      syncPath(this.#folder)
+    } catch (error) {
+      throw fromNodeError(error as NodeJS.ErrnoException, `note ${this.#name}`)
+    }
     this.#isSet = true
   }
 
