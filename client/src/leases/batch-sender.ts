@@ -72,7 +72,8 @@ export class BatchSender {
   /** An empty batch is taken when others would be. */
   async #ask(): Promise<void> {
     const { rpc, queue, ids } = this.#parts
-    const answer = await rpc.call(applyQueue, this.#requestOf(queue.nextNumber, []))
+    const request = this.#requestOf(queue.nextNumber, [])
+    const answer = await rpc.call(applyQueue, request)
     ids.add(answer.firstId, answer.ids)
     this.trouble = undefined
   }
@@ -107,10 +108,10 @@ export class BatchSender {
       for (;;) {
         const first = queue.nextNumber
         const steps = queue.take(BATCH_OPERATIONS_MAX, BATCH_BYTES_MAX)
-        if (steps.length === 0 && !ids.isWaitedFor) break
+        if (steps.length === 0 && !ids.isWaitedFor && !queue.rooms.isWaitedFor) break
         if (!(await this.#send(first, steps))) return
-        const { waitingCount, hasWaiters } = queue
-        if (waitingCount < BATCH_OPERATIONS_MAX && !hasWaiters && !ids.isWaitedFor) break
+        const isWaitedFor = queue.hasWaiters || ids.isWaitedFor || queue.rooms.isWaitedFor
+        if (queue.waitingCount < BATCH_OPERATIONS_MAX && !isWaitedFor) break
       }
     } finally {
       this.#isRunning = false
@@ -133,6 +134,7 @@ export class BatchSender {
         if (!frees) this.trouble = undefined
         ids.add(answer.firstId, answer.ids)
         queue.confirm(Math.min(answer.applied, first + steps.length - 1))
+        if (answer.failed === undefined) queue.rooms.told(answer.reserves, request)
         onConfirmed()
         if (answer.failed === undefined) return true
         onLost(errorOf(answer.failed))
@@ -147,13 +149,14 @@ export class BatchSender {
         }
         this.trouble = error
         queue.tell(error)
+        queue.rooms.fail(error)
         await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
       }
     }
   }
 
   #requestOf(first: number, steps: readonly QueuedStep[]): RequestOf<typeof applyQueue> {
-    const { queueId, ids } = this.#parts
+    const { queueId, queue, ids } = this.#parts
     const principals: Principal[] = []
     const index = new Map<string, number>()
     const operations = steps.map(step => {
@@ -173,8 +176,7 @@ export class BatchSender {
       principals: principals.map(({ user, groups, superuser }) => ({ user, groups: [...groups], superuser })),
       operations,
       ids: ids.wanted,
-      names: 0,
-      diskBytes: 0,
+      ...queue.rooms.wanted,
     }
   }
 }

@@ -19,6 +19,7 @@ import {
   remove,
   stat,
   statfs,
+  summary,
   truncate,
 } from '@hopbine/common/protocol/metadata.ts'
 import type { Method, RequestOf } from '@hopbine/common/protocol/method.ts'
@@ -89,7 +90,7 @@ export class Forwarder {
     footprint: Footprint,
     options: RequestOptions,
   ): Promise<Res> {
-    await this.#commitAbout(footprint, method.id === statfs.id)
+    await this.#commitAbout(footprint, method.id === statfs.id || method.id === summary.id)
     const answer = await this.#rpc.call(method, request, options)
     if (method.id === stat.id || method.id === access.id) {
       const { status } = answer as { status: FileStatus }

@@ -91,6 +91,7 @@ export class LeaseKeeper {
     }
     counters.acquired += 1
     tenure.ids.add(answer.firstId, answer.ids)
+    tenure.queue.rooms.begun(answer.quotaRoot, answer)
     if (!tenure.overlay.directories.has(inodeId)) {
       tenure.overlay.lease(answer.status, answer.entries, answer.quotaRoot)
     }

@@ -29,7 +29,9 @@ import {
   queueStep,
   requireRight,
 } from './local-state.ts'
+import type { StepTime } from './operation-queue.ts'
 import type { LocalInode } from './overlay.ts'
+import { chargeOf } from './quota-rooms.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -63,7 +65,7 @@ export function localAppend(
   requireFile(inode, path)
   requireRight(inode.status, caller, WRITE)
   if (inode.isOpenHere) throw new FsError('LEASE_CONFLICT', `inode ${inode.id} is open for writing here`)
-  if (inode.isOpenAtServer || hasQuota(inode)) return Detour.forward
+  if (inode.isOpenAtServer) return Detour.forward
   const { size, flags } = inode.status
   const isSmall = size <= INLINE_BYTES_MAX && (size === 0 || (flags & FLAG.inline) !== 0)
   if (!isSmall) return Detour.forward
@@ -84,10 +86,10 @@ export function localTruncate(
   requireRight(inode.status, caller, WRITE)
   const isInline = inode.status.size === 0 || (inode.status.flags & FLAG.inline) !== 0
   const content = size === 0 && isInline ? NO_BYTES : contentOf(inode)
-  if (inode.isOpenAtServer || hasQuota(inode)) return Detour.forward
+  if (inode.isOpenAtServer) return Detour.forward
   if (content === undefined || size < 0 || size > INLINE_BYTES_MAX) return elsewhere(inode)
-  setContent(state, inode, resized(content, size))
-  return { status: named(inode.status, '') }
+  const detour = setContent(state, inode, resized(content, size))
+  return detour ?? { status: named(inode.status, '') }
 }
 
 export function localComplete(
@@ -100,11 +102,13 @@ export function localComplete(
   if (inline !== undefined) {
     if (inline.length > INLINE_BYTES_MAX) return Detour.upgrade(inodeId)
     // The caller's memory may be used again.
-    setContent(state, inode, Buffer.from(inline))
+    const detour = setContent(state, inode, Buffer.from(inline))
+    if (detour !== undefined) return detour
   } else if (size !== inode.status.size) {
     const content = contentOf(inode)
     if (content === undefined || size > INLINE_BYTES_MAX) return Detour.upgrade(inodeId)
-    setContent(state, inode, resized(content, size))
+    const detour = setContent(state, inode, resized(content, size))
+    if (detour !== undefined) return detour
   }
   close(inode)
   return { status: named(inode.status, '') }
@@ -153,43 +157,16 @@ function contentOf(inode: LocalInode): Uint8Array | undefined {
   return inode.status.size === 0 ? NO_BYTES : inode.content
 }
 
-/** Only the namenode knows what a quota leaves. */
-function hasQuota(inode: LocalInode): boolean {
-  return inode.places.some(({ quotaRoot }) => quotaRoot !== 0)
-}
-
-/** Gives a file its whole content, with the times of now. */
-function setContent(state: LocalState, inode: LocalInode, content: Uint8Array): void {
+/**
+ * Gives a file its whole content, with the times of now. Nothing has changed where the answer is a detour:
+ * there is no room for it that this mount knows of.
+ */
+function setContent(state: LocalState, inode: LocalInode, content: Uint8Array): Detour | undefined {
+  const { status } = inode
   const time = state.time()
-  const { status, draft } = inode
   if (status.nlink > 0) {
-    if (draft !== undefined && state.queue.isLast(draft.step)) {
-      const { step, request } = draft
-      if (request === undefined) {
-        state.queue.amend(step, writeInline, { inodeId: inode.id, inline: content }, time)
-      } else {
-        // It is made now, as far as the namenode will know, and so its directory changes now.
-        state.queue.amend(step, create, { ...request, inline: content }, time)
-        status.atime = time.seconds
-        status.atimeNs = time.nanos
-        for (const { status: parent } of inode.places) {
-          parent.mtime = time.seconds
-          parent.mtimeNs = time.nanos
-          setChanged(parent, time)
-        }
-      }
-    } else {
-      const request = { inodeId: inode.id, inline: content }
-      const step = queueStep(state, {
-        method: writeInline,
-        request,
-        caller: state.self,
-        time,
-        about: [inode],
-      })
-      inode.own?.push(step)
-      inode.draft = { step, request: undefined }
-    }
+    const detour = queueContent(state, inode, content, time)
+    if (detour !== undefined) return detour.kind === 'forward' ? elsewhere(inode) : detour
   }
   state.keepContent(inode, content)
   status.size = content.length
@@ -198,6 +175,49 @@ function setContent(state: LocalState, inode: LocalInode, content: Uint8Array): 
   status.mtime = time.seconds
   status.mtimeNs = time.nanos
   setChanged(status, time)
+  return undefined
+}
+
+function queueContent(
+  state: LocalState,
+  inode: LocalInode,
+  content: Uint8Array,
+  time: StepTime,
+): Detour | undefined {
+  const { status, draft, places } = inode
+  const quotaRoot = places[0]?.quotaRoot ?? 0
+  // Several quotas count it: the namenode knows them all.
+  if (places.some(place => place.quotaRoot !== quotaRoot)) return Detour.forward
+  const bytesOf = (size: number): number => (content.length - size) * status.replication * places.length
+  if (draft === undefined || !state.queue.isLast(draft.step)) {
+    const charge = chargeOf(quotaRoot, 0, bytesOf(status.size))
+    const detour = state.roomFor(charge)
+    if (detour !== undefined) return detour
+    const request = { inodeId: inode.id, inline: content }
+    const about = [inode]
+    const step = queueStep(state, { method: writeInline, request, caller: state.self, time, about, charge })
+    inode.own?.push(step)
+    inode.draft = { step, request: undefined, sizeBefore: status.size }
+    return undefined
+  }
+  const { step, request, sizeBefore } = draft
+  const charge = chargeOf(quotaRoot, request === undefined ? 0 : 1, bytesOf(sizeBefore))
+  const detour = state.roomFor(charge, step.charge)
+  if (detour !== undefined) return detour
+  if (request === undefined) {
+    state.queue.amend(step, writeInline, { inodeId: inode.id, inline: content }, time, charge)
+    return undefined
+  }
+  // It is made now, as far as the namenode will know, and so its directory changes now.
+  state.queue.amend(step, create, { ...request, inline: content }, time, charge)
+  status.atime = time.seconds
+  status.atimeNs = time.nanos
+  for (const { status: parent } of places) {
+    parent.mtime = time.seconds
+    parent.mtimeNs = time.nanos
+    setChanged(parent, time)
+  }
+  return undefined
 }
 
 function resized(content: Uint8Array, size: number): Uint8Array {

@@ -42,6 +42,7 @@ import {
 } from './local-state.ts'
 import type { StepTime } from './operation-queue.ts'
 import { LocalDirectory, LocalInode } from './overlay.ts'
+import { chargeOf } from './quota-rooms.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -99,7 +100,7 @@ export function localCreate(
   )
   if (made instanceof Detour) return made
   const step = made.own?.[0]
-  if (step !== undefined) made.draft = { step, request: whole }
+  if (step !== undefined) made.draft = { step, request: whole, sizeBefore: 0 }
   made.content = inline
   if (request.inline === undefined) {
     made.isOpenHere = true
@@ -158,11 +159,17 @@ export function localLink(
   if (nlink >= LINKS_MAX) throw new FsError('TOO_MANY_LINKS', `${from} has ${nlink} names`)
   const place = freePlace(state, to, caller)
   if (place instanceof Detour) return place
+  const { quotaRoot } = place.directory
+  // A link across the border of a quota is refused.
+  if (inode.places.some(known => known.quotaRoot !== quotaRoot)) return Detour.forward
+  const charge = chargeOf(quotaRoot, 1, inode.status.size * inode.status.replication)
+  const detour = state.roomFor(charge)
+  if (detour !== undefined) return detour
   const inodeId = state.takeId()
   if (inodeId === 0) return Detour.wait(state.untilIds())
   const time = state.time()
   const about = [inode, place.directory.inode]
-  queueStep(state, { method: link, request, caller, time, inodeId, about })
+  queueStep(state, { method: link, request, caller, time, inodeId, about, charge })
   inode.own = undefined
   inode.status.nlink += 1
   setChanged(inode.status, time)
@@ -288,9 +295,9 @@ function freePlace(state: LocalState, path: string, caller: LocalCaller): LocalP
   return isForNamenode(place.directory) ? Detour.forward : place
 }
 
-/** Only the namenode knows what a quota leaves, and what a default ACL says. */
-function isForNamenode({ quotaRoot, status }: LocalDirectory): boolean {
-  return quotaRoot !== 0 || (status.flags & FLAG.defaultAcl) !== 0
+/** Only the namenode knows what a default ACL says. */
+function isForNamenode({ status }: LocalDirectory): boolean {
+  return (status.flags & FLAG.defaultAcl) !== 0
 }
 
 interface NewInode {
@@ -314,6 +321,10 @@ function make<Req>(
   method: Method<Req, unknown>,
   request: Req,
 ): LocalInode | Detour {
+  const { size = 0, replication = 0 } = kind
+  const charge = chargeOf(place.directory.quotaRoot, 1, size * replication)
+  const detour = state.roomFor(charge)
+  if (detour !== undefined) return detour
   const id = state.takeId()
   if (id === 0) return Detour.wait(state.untilIds())
   const time = state.time()
@@ -321,7 +332,7 @@ function make<Req>(
   inode.isBornHere = true
   inode.isPlain = true
   const about = [inode, place.directory.inode]
-  inode.own = [queueStep(state, { method, request, caller, time, inodeId: id, about })]
+  inode.own = [queueStep(state, { method, request, caller, time, inodeId: id, about, charge })]
   state.overlay.inodes.set(id, inode)
   addName(state, place, inode, time)
   return inode

@@ -9,6 +9,7 @@ import { checkedName } from '../fs/paths.ts'
 import { Detour } from './detour.ts'
 import type { OperationQueue, QueuedStep, StepTime } from './operation-queue.ts'
 import type { LocalDirectory, LocalInode, Overlay } from './overlay.ts'
+import type { Charge, Room } from './quota-rooms.ts'
 
 /** Who asks; its identities are names. */
 export interface LocalCaller extends Principal {
@@ -30,6 +31,11 @@ export interface LocalState {
   takeId(): number
   /** Resolves when there are inode ids again. */
   untilIds(): Promise<void>
+  /**
+   * Undefined if so much may be added below a quota; else what to do first, and at last to ask the namenode.
+   * `instead`: of what was charged before.
+   */
+  roomFor(charge: Charge | undefined, instead?: Room): Detour | undefined
   /** The whole content of a small file is this, for whoever reads it. */
   keepContent(inode: LocalInode, content: Uint8Array): void
   /**
@@ -179,11 +185,12 @@ export function queueStep<Req>(
     readonly time: StepTime
     readonly inodeId?: number
     readonly about: readonly LocalInode[]
+    readonly charge?: Charge | undefined
   },
 ): QueuedStep {
-  const { method, request, caller, time, inodeId = 0, about } = step
+  const { method, request, caller, time, inodeId = 0, about, charge } = step
   const ids = about.map(inode => inode.id)
-  const queued = state.queue.add({ method, request, principal: caller, time, inodeId, about: ids })
+  const queued = state.queue.add({ method, request, principal: caller, time, inodeId, about: ids, charge })
   for (const inode of about) inode.pending = queued.ticket
   return queued
 }

@@ -9,6 +9,7 @@ import type { QueuedOperation } from '@hopbine/common/protocol/directory-leases.
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
 import { Writer } from '@hopbine/common/wire/writer.ts'
+import { type Charge, QuotaRooms } from './quota-rooms.ts'
 
 /** Operations that wait or are on their way; beyond it callers wait. */
 export const QUEUE_OPERATIONS_MAX = 16_384
@@ -36,6 +37,8 @@ export interface QueuedStep {
   seconds: number
   nanos: number
   request: Uint8Array
+  /** What it may add below a quota, until it is committed. */
+  charge?: Charge | undefined
   state: 'waiting' | 'sent' | 'cancelled'
 }
 
@@ -55,6 +58,7 @@ export interface NewStep<Req> {
   readonly time: StepTime
   readonly inodeId?: number
   readonly about: readonly number[]
+  readonly charge?: Charge | undefined
 }
 
 interface Waiter {
@@ -68,6 +72,8 @@ interface Waiter {
 const writer = new Writer()
 
 export class OperationQueue {
+  /** What may be added below quotas. */
+  readonly rooms = new QuotaRooms()
   readonly #log: StepLog
   /** Not sent yet; cancelled ones among them. */
   #waiting: QueuedStep[] = []
@@ -126,7 +132,7 @@ export class OperationQueue {
     return ticket <= this.#settled
   }
 
-  add<Req>({ method, request, principal, time, inodeId = 0, about }: NewStep<Req>): QueuedStep {
+  add<Req>({ method, request, principal, time, inodeId = 0, about, charge }: NewStep<Req>): QueuedStep {
     if (this.#failure !== undefined) throw this.#failure
     const step: QueuedStep = {
       ticket: this.#nextTicket++,
@@ -137,9 +143,11 @@ export class OperationQueue {
       seconds: time.seconds,
       nanos: time.nanos,
       request: encodeRequest(method, request),
+      charge,
       state: 'waiting',
     }
     this.#log.added(step)
+    this.rooms.charge(charge)
     this.#waiting.push(step)
     this.#bytes += step.request.length
     this.#count += 1
@@ -152,8 +160,16 @@ export class OperationQueue {
     return step.state === 'waiting' && step.ticket === this.#nextTicket - 1
   }
 
-  /** Gives an operation that was not sent another request; a new time only if it is the last one. */
-  amend<Req>(step: QueuedStep, method: Method<Req, unknown>, request: Req, time?: StepTime): void {
+  /**
+   * Gives an operation that was not sent another request and charge; a new time only if it is the last one.
+   */
+  amend<Req>(
+    step: QueuedStep,
+    method: Method<Req, unknown>,
+    request: Req,
+    time?: StepTime,
+    charge?: Charge,
+  ): void {
     assert(step.state === 'waiting' && step.methodId === method.id, 'only what was not sent is amended')
     assert(time === undefined || this.isLast(step), 'times go in order')
     this.#bytes -= step.request.length
@@ -164,6 +180,9 @@ export class OperationQueue {
       step.nanos = time.nanos
     }
     this.#log.amended(step)
+    this.rooms.refund(step.charge)
+    this.rooms.charge(charge)
+    step.charge = charge
     this.amended += 1
   }
 
@@ -186,6 +205,7 @@ export class OperationQueue {
     assert(step.state === 'waiting', 'only what was not sent is cancelled')
     step.state = 'cancelled'
     this.#log.cancelled(step)
+    this.rooms.refund(step.charge)
     this.#bytes -= step.request.length
     this.#count -= 1
     this.cancelled += 1
@@ -216,7 +236,10 @@ export class OperationQueue {
     const count = applied - this.#applied
     if (count <= 0) return
     assert(count <= this.#sent.length, 'nothing is applied that was not sent')
-    for (const step of this.#sent.splice(0, count)) this.#bytes -= step.request.length
+    for (const step of this.#sent.splice(0, count)) {
+      this.#bytes -= step.request.length
+      this.rooms.refund(step.charge)
+    }
     this.#applied = applied
     this.#count -= count
     if (this.#count === 0) this.#empty()

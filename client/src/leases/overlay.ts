@@ -13,6 +13,8 @@ export interface Draft {
   readonly step: QueuedStep
   /** The request of a `create`; undefined: it is a `writeInline`. */
   readonly request: RequestOf<typeof create> | undefined
+  /** Size of the file before it, in bytes. */
+  readonly sizeBefore: number
 }
 
 /** An inode that has a name in a leased directory, or that this mount holds open without a name. */

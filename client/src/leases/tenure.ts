@@ -7,6 +7,7 @@ import type { FsError } from '@hopbine/common/base/errors.ts'
 import { closeQueue, LEASE_TERM_MS, openQueue } from '@hopbine/common/protocol/directory-leases.ts'
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
 import { BatchSender } from './batch-sender.ts'
+import { Detour } from './detour.ts'
 import { IdPool } from './id-pool.ts'
 import { Journal } from './journal.ts'
 import type { LeaseClock } from './lease-clock.ts'
@@ -14,6 +15,7 @@ import type { LeaseCounters } from './lease-counters.ts'
 import type { LocalCaller, LocalState } from './local-state.ts'
 import { lostError, OperationQueue, type QueuedStep, type StepTime } from './operation-queue.ts'
 import { type LocalInode, Overlay } from './overlay.ts'
+import type { Charge, Room } from './quota-rooms.ts'
 
 /** Directories held at most; before one more is made, old ones are given back. */
 export const DIRECTORIES_MAX = 12_288
@@ -140,6 +142,15 @@ export class Tenure implements LocalState {
     return ids
   }
 
+  roomFor(charge: Charge | undefined, instead?: Room): Detour | undefined {
+    const { rooms } = this.queue
+    if (charge === undefined || rooms.fits(charge, instead)) return undefined
+    if (rooms.isShort(charge)) return Detour.forward
+    const room = rooms.until()
+    this.sender.wake(true)
+    return Detour.wait(room)
+  }
+
   hindrance(isFreeing: boolean): Promise<unknown> | undefined {
     const { sender } = this
     if (sender.trouble !== undefined && !(isFreeing && sender.isFull)) return sender.untilTaken()
@@ -200,8 +211,9 @@ export class Tenure implements LocalState {
   #end(): void {
     this.isOver = true
     this.sender.stop()
-    // Whoever waits for ids looks again, and finds no lease.
+    // Whoever waits for these looks again, and finds no lease.
     this.ids.giveUp()
+    this.queue.rooms.giveUp()
   }
 
   #tidy(): void {
