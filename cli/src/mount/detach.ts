@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { CommandError } from '../exit.ts'
 import type { HomeLayout } from '../home/layout.ts'
 import { type MountState, runningMounts } from './mount-state.ts'
+import { mountNodeFlags } from './node-flags.ts'
 
 /** How long mounting may take, and between two looks, in milliseconds. */
 const READY_MS = 30_000
@@ -19,7 +20,7 @@ export async function startDetached(layout: HomeLayout, args: readonly string[])
   const logFile = layout.logFile('mount')
   const log = openSync(logFile, 'a', 0o600)
   const main = fileURLToPath(new URL('../main.ts', import.meta.url))
-  const child = spawn(process.execPath, [...process.execArgv, main, 'mount', ...args], {
+  const child = spawn(process.execPath, [...mountNodeFlags(), main, 'mount', ...args], {
     detached: true,
     stdio: ['ignore', log, log],
     cwd: '/',

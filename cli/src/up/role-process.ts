@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { mountNodeFlags } from '../mount/node-flags.ts'
 import { isRoleMessage, type ReadyMessage } from './role-message.ts'
 
 export interface RoleEnd {
@@ -24,7 +25,8 @@ export class RoleProcess {
   constructor(argv: readonly string[], logFile: string) {
     const log = openSync(logFile, 'a', 0o600)
     const main = fileURLToPath(new URL('../main.ts', import.meta.url))
-    this.#child = spawn(process.execPath, [...process.execArgv, main, ...argv], {
+    const flags = argv[0] === 'mount' ? mountNodeFlags() : process.execArgv
+    this.#child = spawn(process.execPath, [...flags, main, ...argv], {
       stdio: ['ignore', log, log, 'ipc'],
     })
     closeSync(log)
