@@ -19,6 +19,7 @@ const HOST = 'common/src/base/host'
 
 const NAMENODE_FOLDERS: Readonly<Record<string, FolderRule>> = {
   raft: { may: ['common/src/base/'], pure: true },
+  cluster: { may: ['namenode/src/raft/', 'common/src/'] },
   store: { may: ['common/src/'] },
   namespace: { may: ['namenode/src/store/', 'common/src/'], never: [HOST] },
   operations: { may: ['namenode/src/store/', 'namenode/src/namespace/', 'common/src/'], never: [HOST] },

@@ -1,7 +1,7 @@
 /**
  * Finds the namenodes of an installation on this machine: their Unix sockets if something answers there, else
- * TCP with the installation's token. Which of several leads the session finds out. It opens the first connection and never tries again; the session does
- * that later.
+ * TCP with the installation's token. Which of several leads the session finds out. It opens the first
+ * connection and never tries again; the session does that later.
  */
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'

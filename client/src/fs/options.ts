@@ -14,7 +14,9 @@ export interface ConnectOptions {
   readonly socket?: string | readonly string[]
   readonly host?: string
   readonly port?: number
-  /** Of several namenodes the addresses of all, in the order of their numbers, instead of `host` and `port`. */
+  /**
+   * Of several namenodes the addresses of all, in the order of their numbers, instead of `host` and `port`.
+   */
   readonly servers?: readonly { readonly host: string; readonly port: number }[]
   /** Content of the token file; needed on TCP. */
   readonly token?: string

@@ -230,8 +230,9 @@ export class RpcClient implements RpcCaller {
     }
     const events = {
       // Waiting calls have been told; each decides by its own budget.
-      onClose: ({ code }: FsError) => {
-        if (code !== 'NOT_LEADER') choice.failed(seed, performance.now())
+      onClose: (error: FsError) => {
+        if (error.code === 'NOT_LEADER') choice.refused(seed, error, performance.now())
+        else choice.failed(seed, performance.now())
       },
       // A push that nobody here knows is one of a newer server's.
       onPush: (push: number, payload: Reader) => this.#pushHandlers.get(push)?.(payload),

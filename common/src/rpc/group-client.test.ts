@@ -53,7 +53,7 @@ class Member implements RpcService {
     connection.respond(header, add.response, { sequence: header.sequence, member: this.id })
   }
 
-  told(header: { method: number }, payload: Reader): void {
+  told(_connection: ServerConnection, header: { method: number }, payload: Reader): void {
     if (header.method !== told.id) throw new FsError('UNKNOWN_METHOD')
     this.heard += told.request.decode(payload).by
   }

@@ -21,7 +21,7 @@ import type { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
 import type { Principal } from './principal.ts'
 import { sendGathered } from './send-gathered.ts'
-import type { RpcService, Transport } from './server.ts'
+import type { AnswerGate, RpcService, Transport } from './server.ts'
 
 export interface RequestHeader {
   readonly method: number
@@ -54,6 +54,12 @@ export class ServerConnection {
   readonly #service: RpcService
   readonly #cutter = new FrameCutter()
   #outgoing = new Writer()
+  /** What was gathered and must not leave before the service has released it, in order. */
+  readonly #held: { readonly round: number; readonly writer: Writer }[] = []
+  #heldBytes = 0
+  #spare: Writer | undefined
+  /** Something gathered must be confirmed before it leaves, if the service confirms answers at all. */
+  #isUnconfirmed = false
   readonly #principals: Principal[] = []
   readonly #helloTimer: NodeJS.Timeout
   #inFlight = 0
@@ -82,6 +88,12 @@ export class ServerConnection {
   }
 
   respond<T>(header: { id: number; method: number }, codec: Codec<T>, value: T): void {
+    this.respondAtOnce(header, codec, value)
+    this.#isUnconfirmed = true
+  }
+
+  /** An answer that says nothing of the shared state: it is never held back. */
+  respondAtOnce<T>(header: { id: number; method: number }, codec: Codec<T>, value: T): void {
     const start = this.#begin(FRAME_KIND.response, header)
     codec.encode(this.#outgoing, value)
     this.#end(start)
@@ -97,9 +109,13 @@ export class ServerConnection {
       throw error
     }
     this.#end(start)
+    this.#isUnconfirmed = true
   }
 
-  /** Sends an answer that was encoded before, for example one kept for a retried write. */
+  /**
+   * Sends an answer that was encoded before, for example one kept for a retried write. It stands for what is
+   * certain, so it is never held back.
+   */
   respondEncoded(header: { id: number; method: number }, payload: Uint8Array, failed: boolean): void {
     const start = this.#begin(failed ? FRAME_KIND.failure : FRAME_KIND.response, header)
     this.#outgoing.raw(payload)
@@ -110,6 +126,7 @@ export class ServerConnection {
     const start = this.#begin(FRAME_KIND.failure, header)
     encodeFailure(this.#outgoing, error)
     this.#end(start)
+    this.#isUnconfirmed = true
   }
 
   /** Tells the client something it did not ask. */
@@ -120,11 +137,41 @@ export class ServerConnection {
     this.#seal(start)
   }
 
-  /** Writes everything gathered since the last call. */
+  /** Writes everything gathered since the last call, or holds it back until it is confirmed. */
   flush(): void {
     if (this.#outgoing.position === 0 || !this.#open) return
-    this.#outgoing = sendGathered(this.#socket, this.#outgoing)
+    const { gate } = this.#service
+    if (gate !== undefined && (this.#isUnconfirmed || this.#held.length > 0)) this.#hold(gate)
+    else this.#outgoing = sendGathered(this.#socket, this.#outgoing)
+    this.#isUnconfirmed = false
     this.#pauseIfFull()
+  }
+
+  /** Sends what was held for this round and the ones before it. */
+  release(round: number): void {
+    if (!this.#open) return
+    for (let first = this.#held[0]; first !== undefined && first.round <= round; first = this.#held[0]) {
+      this.#held.shift()
+      this.#heldBytes -= first.writer.position
+      this.#spare = sendGathered(this.#socket, first.writer)
+    }
+    this.#resumeIfRoom()
+  }
+
+  #hold(gate: AnswerGate): void {
+    const last = this.#held.at(-1)
+    const round = this.#isUnconfirmed || last === undefined ? gate.hold(this) : last.round
+    this.#held.push({ round, writer: this.#outgoing })
+    this.#heldBytes += this.#outgoing.position
+    this.#outgoing = this.#spare ?? new Writer()
+    this.#spare = undefined
+  }
+
+  /** Ends the connection with a word why; nothing that was gathered leaves. */
+  refuse(error: FsError): void {
+    this.#held.length = 0
+    this.#outgoing.reset()
+    this.#cutOff(error)
   }
 
   destroy(): void {
@@ -174,6 +221,7 @@ export class ServerConnection {
   /** The stream cannot be trusted any more: say why, then end it. */
   #cutOff(error: FsError, id = 0): void {
     if (!this.#open) return
+    if (this.#service.gate !== undefined) this.#outgoing.reset()
     const start = this.#begin(FRAME_KIND.failure, { id, method: 0 })
     encodeFailure(this.#outgoing, error)
     this.#seal(start)
@@ -204,7 +252,7 @@ export class ServerConnection {
       const principal = this.#principals[handle]
       if (principal === undefined) throw new FsError('UNAUTHENTICATED', `unknown principal handle ${handle}`)
       if (method === addPrincipal.id) return this.#addPrincipal(principal, id, reader)
-      if (method === ping.id) return this.respond({ id, method }, ping.response, {})
+      if (method === ping.id) return this.respondAtOnce({ id, method }, ping.response, {})
       this.#service.dispatch(this, { method, id, principal, shard, sequence, behind }, reader)
     } catch (error) {
       if (!isFsError(error)) throw error
@@ -220,7 +268,7 @@ export class ServerConnection {
     const principal = this.#principals[handle]
     if (principal === undefined) throw new FsError('UNAUTHENTICATED', 'the first request must be hello')
     if (this.#service.told === undefined) throw new FsError('UNKNOWN_METHOD', `nobody takes method ${method}`)
-    this.#service.told({ method, shard, principal }, reader)
+    this.#service.told(this, { method, shard, principal }, reader)
   }
 
   #hello(method: number, id: number, reader: Reader): void {
@@ -241,7 +289,7 @@ export class ServerConnection {
     this.clientId = request.clientId
     this.#principals[0] = principal
     clearTimeout(this.#helloTimer)
-    this.respond({ id, method }, hello.response, {
+    this.respondAtOnce({ id, method }, hello.response, {
       version: Math.min(request.version, PROTOCOL_VERSION),
       clusterId: this.#service.clusterId,
       user: principal.user,
@@ -259,7 +307,7 @@ export class ServerConnection {
     }
     if (handle > this.#principals.length) throw new FsError('INVALID_ARGUMENT', `no handle ${handle}`)
     this.#principals[handle] = actAs(own, request)
-    this.respond({ id, method: addPrincipal.id }, addPrincipal.response, { handle })
+    this.respondAtOnce({ id, method: addPrincipal.id }, addPrincipal.response, { handle })
   }
 
   #pause(): void {
@@ -268,13 +316,13 @@ export class ServerConnection {
   }
 
   #pauseIfFull(): void {
-    if (this.#socket.writableLength > OUTGOING_BYTES_MAX) this.#pause()
+    if (this.#socket.writableLength + this.#heldBytes > OUTGOING_BYTES_MAX) this.#pause()
   }
 
   #resumeIfRoom(): void {
     if (!this.#paused || !this.#open) return
     if (this.#inFlight >= IN_FLIGHT_PER_CONNECTION_MAX / 2) return
-    if (this.#socket.writableLength > OUTGOING_BYTES_MAX / 2) return
+    if (this.#socket.writableLength + this.#heldBytes > OUTGOING_BYTES_MAX / 2) return
     this.#paused = false
     this.#socket.resume()
     // Requests that had come already are first; not from here, since an answer is just being sent.

@@ -4,7 +4,7 @@
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { fromNodeError } from '../base/errors.ts'
+import { type FsError, fromNodeError } from '../base/errors.ts'
 import type { HelloRequest } from '../protocol/session.ts'
 import type { Reader } from '../wire/reader.ts'
 import type { Principal } from './principal.ts'
@@ -13,8 +13,21 @@ import { type RequestHeader, ServerConnection } from './server-connection.ts'
 /** How a connection came in; a Unix socket lies in a folder that only the operator can enter. */
 export type Transport = 'unix' | 'tcp'
 
+/**
+ * Holds answers back that would be wrong if this server were not the one that may answer: they were made
+ * already, and leave when that is certain.
+ */
+export interface AnswerGate {
+  /**
+   * Number of the round of confirmation that begins after this call; `ServerConnection.release` is told it.
+   */
+  hold(connection: ServerConnection): number
+}
+
 export interface RpcService {
   readonly clusterId: string
+  /** Undefined while answers leave at once. */
+  readonly gate?: AnswerGate | undefined
   /** Says who is at the other end, or throws UNAUTHENTICATED. */
   authenticate(hello: HelloRequest, transport: Transport): Principal
   /** Applied index, stamped on every answer. */
@@ -25,6 +38,7 @@ export interface RpcService {
    * Takes a request that has no answer; absent where there are none. An FsError ends the connection.
    */
   told?(
+    connection: ServerConnection,
     header: { readonly method: number; readonly shard: number; readonly principal: Principal },
     payload: Reader,
   ): void
@@ -68,6 +82,11 @@ export class RpcServer {
     const ended = this.#servers.map(server => new Promise<void>(resolve => server.close(() => resolve())))
     for (const connection of this.#connections) connection.destroy()
     await Promise.all(ended)
+  }
+
+  /** Ends connections with a word why, besides those to be spared. */
+  refuse(error: FsError, isSpared: (connection: ServerConnection) => boolean): void {
+    for (const connection of this.#connections) if (!isSpared(connection)) connection.refuse(error)
   }
 
   /** Sends what every connection has gathered. */

@@ -247,9 +247,12 @@ export class SegmentedLog {
     return found
   }
 
-  /** Removes segments that hold nothing after `index`; the one being written stays. */
-  removeThrough(index: number): void {
-    while (this.#segments.length > 1) {
+  /**
+   * Removes segments that hold nothing after `index`; the one being written stays, and so many bytes of the
+   * newest ones.
+   */
+  removeThrough(index: number, keptBytes = 0): void {
+    while (this.#segments.length > 1 && this.bytes - this.#segmentBytes >= keptBytes) {
       const [first, second] = this.#segments as [Segment, Segment]
       if (second.header.firstIndex > index + 1) return
       first.file.close()

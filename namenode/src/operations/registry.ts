@@ -30,6 +30,7 @@ import { mkdir } from './mkdir.ts'
 import { mkdirs } from './mkdirs.ts'
 import { mknod } from './mknod.ts'
 import { noteAccess } from './note-access.ts'
+import { noteSoftState } from './note-soft-state.ts'
 import { open } from './open.ts'
 import { openQueue } from './open-queue.ts'
 import type { ReadOperation, WriteOperation } from './operation.ts'
@@ -102,6 +103,7 @@ const INTERNAL: readonly WriteOperation[] = [
   expireSessions,
   passOrphans,
   revokeQueue,
+  noteSoftState,
 ]
 
 const READS: readonly ReadOperation[] = [

@@ -99,7 +99,7 @@ export class Checkpointer {
     const [result] = this.#replica.state.db.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }]
     if (result.busy !== 0) return
     this.durableIndex = index
-    this.#replica.log.removeThrough(index)
+    this.#replica.cutLog(index)
   }
 
   #look(): void {

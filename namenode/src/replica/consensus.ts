@@ -22,6 +22,10 @@ export interface ConsensusEvents {
   onCommitted(index: number): void
   /** Entries from this index on were not written and never will be; their indexes are used again. */
   onRefused(fromIndex: number, error: FsError): void
+  /** This member leads, and everything that earlier leaders committed is committed here: it may serve. */
+  onLeading?(): void
+  /** Entries wait for room on the disk. */
+  onWaiting?(error: FsError): void
   /** This member led and leads no more: what it proposed may yet be committed, by whoever leads now. */
   onDeposed?(leader: MemberId): void
   /** The disk failed in a way after which nothing may be trusted: the process must stop. */

@@ -1,25 +1,25 @@
 /**
  * Drives a Raft core with the log of this machine. Group commit without timers: what one event-loop turn
- * proposes leaves as one Ready, and while an fsync is in flight the next one gathers. A failed fsync is never
- * tried again, since the kernel may have dropped the pages.
+ * proposes leaves as one Ready, and while an fsync is in flight the next one gathers; only what other members
+ * wait for does not.
  *
  * In a group of this member alone what its own disk has is committed, so the log is applied at start and the
- * core begins behind it. Snapshots are what a larger group lacks here, and room on the disk ends it.
+ * core begins behind it. Snapshots are what a larger group lacks here.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
-import { FsError, fromNodeError, isFsError } from '@hopbine/common/base/errors.ts'
+import { FsError } from '@hopbine/common/base/errors.ts'
 import type { Writer } from '@hopbine/common/wire/writer.ts'
-import { FRAME_HEADER_BYTES } from '../log/frame.ts'
 import type { SegmentedLog } from '../log/segmented-log.ts'
-import { makeConfiguration } from '../raft/configuration.ts'
+import { type Configuration, makeConfiguration } from '../raft/configuration.ts'
 import type { PlacedConfiguration } from '../raft/membership.ts'
-import { type HardState, type MemberId, type Message, NOBODY } from '../raft/messages.ts'
-import { RaftCore } from '../raft/raft-core.ts'
+import { type MemberId, type Message, NOBODY } from '../raft/messages.ts'
+import { RaftCore, type Role } from '../raft/raft-core.ts'
 import type { Ready } from '../raft/ready.ts'
 import { DEFAULT_SETTINGS } from '../raft/settings.ts'
 import type { Consensus, ConsensusEvents } from './consensus.ts'
 import { ProposalBatches } from './proposal-batches.ts'
-import { decodeConfiguration, type EntryFrame, entryOf } from './stored-entries.ts'
+import { ReadyWriter } from './ready-writer.ts'
+import { decodeConfiguration, entryOf } from './stored-entries.ts'
 
 const SELF: MemberId = 1
 
@@ -45,17 +45,32 @@ export interface GroupOptions {
   send(message: Message): void
 }
 
+export interface ConsensusFacts {
+  readonly role: Role
+  readonly term: number
+  readonly leader: MemberId
+  readonly lastIndex: number
+  readonly committed: number
+  readonly configuration: Configuration
+  /** How far a member's log is known to agree; -1: not known. */
+  matchedOf(id: MemberId): number
+}
+
 export class RaftConsensus implements Consensus {
   readonly #log: SegmentedLog
   readonly #core: RaftCore
   readonly #events: ConsensusEvents
   readonly #batches = new ProposalBatches()
-  #vote: HardState
+  readonly #writer: ReadyWriter
   #committed: number
   readonly #group: GroupOptions | undefined
   #wasLeader = false
-  #isSaving = false
+  /** It leads, and has committed an entry of its own term. */
+  #serves = false
   #isPlanned = false
+  #nowMs = 0
+  #lastToken = 0
+  readonly #confirming = new Map<number, (isConfirmed: boolean) => void>()
   /** Who waits for this member to lead. */
   #candidature: { resolve(): void; reject(error: Error): void } | undefined
 
@@ -67,12 +82,22 @@ export class RaftConsensus implements Consensus {
     // A log without a vote is that of a restored backup.
     const term = Math.max(vote?.term ?? 0, lastTerm, appliedTerm)
     const isOfTerm = vote?.term === term
-    this.#vote = { term, vote: isOfTerm ? vote.vote : NOBODY, commit: group?.appliedIndex ?? lastIndex }
-    this.#committed = this.#vote.commit
+    const hardState = { term, vote: isOfTerm ? vote.vote : NOBODY, commit: group?.appliedIndex ?? lastIndex }
+    this.#committed = hardState.commit
+    this.#writer = new ReadyWriter({
+      log,
+      batches: this.#batches,
+      vote: hardState,
+      waitsForRoom: group !== undefined,
+      onSaved: ready => this.#finish(ready),
+      onIdle: refusal => this.#onSaved(refusal),
+      onWaiting: error => events.onWaiting?.(error),
+      onFailed: error => events.onFailed(error),
+    })
     this.#core = new RaftCore({
       id: group?.self ?? SELF,
       settings: DEFAULT_SETTINGS,
-      hardState: this.#vote,
+      hardState,
       log:
         group === undefined
           ? { baseIndex: lastIndex, baseTerm: Math.max(lastTerm, appliedTerm), runs: [], lastIndex }
@@ -143,38 +168,74 @@ export class RaftConsensus implements Consensus {
 
   /** Time passed: one tick, at `nowMs` on a clock that never goes back. */
   tick(nowMs: number): void {
+    this.#nowMs = nowMs
     this.#core.tick(nowMs)
     this.#noteStep()
+  }
+
+  /**
+   * Calls back with true when it is certain that this member led after this call, with false when it cannot
+   * be told (thesis 6.4). Whatever was read before the call is then no older than anything that was
+   * acknowledged.
+   */
+  confirmLeading(done: (isConfirmed: boolean) => void): void {
+    if (!this.isLeader) return done(false)
+    const token = ++this.#lastToken
+    this.#confirming.set(token, done)
+    if (this.#core.read(token, this.#nowMs) !== undefined) return this.#confirmed(token, false)
+    this.#plan(true)
+  }
+
+  /** Asks another voter to lead. False if that cannot be. */
+  handOver(to: MemberId): boolean {
+    const isBegun = this.#core.handOver(to)
+    if (isBegun) this.#plan(true)
+    return isBegun
+  }
+
+  /** What operators want to know. */
+  get facts(): ConsensusFacts {
+    const { role, term, leader, lastIndex, committed, configuration } = this.#core
+    const matchedOf = (id: MemberId): number =>
+      id === this.#group?.self ? this.#log.lastIndex : (this.#core.matchedOf(id) ?? -1)
+    return { role, term, leader, lastIndex, committed, configuration, matchedOf }
   }
 
   #noteStep(): void {
     this.#noteRole()
     this.#tellCommitted()
-    this.#plan()
+    this.#plan(true)
   }
 
   #noteRole(): void {
     const { isLeader } = this
-    if (this.#wasLeader && !isLeader) this.#events.onDeposed?.(this.leader)
+    const wasLeader = this.#wasLeader
     this.#wasLeader = isLeader
+    if (!wasLeader || isLeader) return
+    this.#serves = false
+    for (const token of [...this.#confirming.keys()]) this.#confirmed(token, false)
+    this.#events.onDeposed?.(this.leader)
   }
 
   /** Resolves when nothing is in flight any more. */
   async idle(): Promise<void> {
-    while (this.#isSaving || this.#hasUnsaved) await new Promise(resolve => setImmediate(resolve))
+    while (this.#writer.isBusy || this.#hasUnsaved) await new Promise(resolve => setImmediate(resolve))
   }
 
   get #hasUnsaved(): boolean {
     return this.#core.lastIndex > this.#log.lastIndex
   }
 
-  /** A Ready is taken at the end of this event-loop turn, with everything that the turn proposed. */
-  #plan(): void {
-    if (this.#isSaving || this.#isPlanned) return
+  /**
+   * A Ready is taken at the end of this event-loop turn, with everything that the turn proposed. While the
+   * disk is busy, proposals gather; what others wait for does not.
+   */
+  #plan(isUrgent = false): void {
+    if (this.#isPlanned || (this.#writer.isBusy && !isUrgent)) return
     this.#isPlanned = true
     setImmediate(() => {
       this.#isPlanned = false
-      if (!this.#isSaving) this.#takeReady()
+      this.#takeReady()
     })
   }
 
@@ -183,71 +244,23 @@ export class RaftConsensus implements Consensus {
     if (ready === undefined) return
     assert(ready.snapshot === undefined, 'nobody sends snapshots yet')
     for (const message of ready.messages) this.#group?.send(message)
-    if (!ready.mustSync) return this.#finish(ready)
-    this.#isSaving = true
-    const [first] = ready.entries
-    try {
-      if (first !== undefined && first.index <= this.#log.lastIndex) this.#log.truncate(first.index)
-    } catch (error) {
-      return this.#events.onFailed(error as Error)
-    }
-    this.#write(ready, this.#batches.take(ready.entries))
+    for (const { token } of ready.reads) this.#confirmed(token, true)
+    for (const token of ready.droppedReads) this.#confirmed(token, false)
+    if (ready.mustSync || this.#writer.isBusy) this.#writer.save(ready)
+    else this.#finish(ready)
   }
 
-  /**
-   * Writes frame after frame, with new segments where they are needed; then one sync for all. What does not
-   * fit into a fresh segment is a defect, which the log asserts.
-   */
-  #write(ready: Ready, frames: readonly EntryFrame[], isFresh = false): void {
-    try {
-      if (!this.#writeVote(ready)) return this.#rollAnd(ready, frames)
-      for (const [position, { bytes, entries, term, isConfiguration }] of frames.entries()) {
-        const isFirst = isFresh && position === 0
-        if (!isFirst && !this.#log.fits(bytes.length - FRAME_HEADER_BYTES)) {
-          return this.#rollAnd(ready, frames.slice(position))
-        }
-        this.#log.append(bytes, entries, term, isConfiguration)
-      }
-    } catch (error) {
-      return this.#events.onFailed(error as Error)
-    }
-    this.#sync(ready, undefined)
+  #confirmed(token: number, isConfirmed: boolean): void {
+    const done = this.#confirming.get(token)
+    this.#confirming.delete(token)
+    done?.(isConfirmed)
   }
 
-  #rollAnd(ready: Ready, frames: readonly EntryFrame[]): void {
-    this.#log.roll().then(
-      () => this.#write(ready, frames, true),
-      (error: Error) => {
-        const known = isFsError(error) ? error : fromNodeError(error, 'grow the log')
-        if (isFsError(known)) this.#sync(ready, known)
-        else this.#events.onFailed(error)
-      },
-    )
-  }
-
-  /** False if there is no room for it in this segment. */
-  #writeVote({ hardState }: Ready): boolean {
-    if (hardState === undefined) return true
-    const { term, vote } = hardState
-    if (term === this.#vote.term && vote === this.#vote.vote) return true
-    if (!this.#log.fitsVote) return false
-    this.#log.appendVote({ term, vote })
-    this.#vote = hardState
-    return true
-  }
-
-  /** `refusal` says why what is not in the log by now never will be. */
-  #sync(ready: Ready, refusal: FsError | undefined): void {
-    this.#log.sync(error => {
-      if (error !== null) return this.#events.onFailed(error)
-      this.#batches.release(this.#log.lastIndex)
-      this.#isSaving = false
-      this.#finish({ ...ready, mark: { ...ready.mark, index: this.#log.lastIndex } })
-      if (refusal !== undefined) this.#refuse(refusal)
-      // Not before the end of this turn: what the applied batch made room for comes along, and a third of the
-      // fsyncs of a mixed load is saved.
-      if (this.#hasUnsaved || this.#group !== undefined) this.#plan()
-    })
+  #onSaved(refusal: FsError | undefined): void {
+    if (refusal !== undefined) this.#refuse(refusal)
+    // Not before the end of this turn: what the applied batch made room for comes along, and a third of the
+    // fsyncs of a mixed load is saved.
+    if (this.#hasUnsaved || this.#group !== undefined) this.#plan()
   }
 
   /** What the Ready asked for is on the disk. */
@@ -263,9 +276,11 @@ export class RaftConsensus implements Consensus {
     if (appliable <= this.#committed) return
     this.#committed = appliable
     this.#events.onCommitted(appliable)
-    if (this.#core.termAt(appliable) !== term) return
+    if (this.#serves || !this.isLeader || this.#core.termAt(appliable) !== term) return
+    this.#serves = true
     this.#candidature?.resolve()
     this.#candidature = undefined
+    this.#events.onLeading?.()
   }
 
   /** No room for a new segment: nothing of what is left was written, so all of it is refused. */

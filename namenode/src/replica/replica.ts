@@ -15,7 +15,7 @@ import type { MemberId, Message } from '../raft/messages.ts'
 import type { Reply } from '../store/sessions.ts'
 import type { Tx } from '../store/tx.ts'
 import { type Command, decodeCommand, type Envelope, encodeCommand } from './command.ts'
-import { type GroupOptions, RaftConsensus } from './raft-consensus.ts'
+import { type ConsensusFacts, type GroupOptions, RaftConsensus } from './raft-consensus.ts'
 import { StateMachine } from './state-machine.ts'
 
 /** An open SQLite transaction is committed after so long, in milliseconds. */
@@ -24,6 +24,8 @@ const COMMIT_MS = 100
 const PENDING_MAX = 65_536
 /** A member counts time in ticks of so many milliseconds; it stands for election after ten to twenty. */
 const TICK_MS = 50
+/** Log that a member keeps for others that were away, in bytes. */
+const GROUP_LOG_BYTES = 1024 * 1024 * 1024
 /** Bytes of entries that are read at once to be applied. */
 const APPLY_BYTES = 1024 * 1024
 /** Bytes of such commands; more are refused with BUSY. */
@@ -46,6 +48,10 @@ export interface ReplicaOptions {
   readonly onFatal: (error: Error) => void
   /** Called after each batch of applied commands: answers may leave now. */
   readonly onApplied: () => void
+  /** This replica leads and has applied what earlier leaders left: it may serve. */
+  readonly onLeading?: () => void
+  /** It leads no more; what was proposed here has been refused. */
+  readonly onDeposed?: () => void
   /** The other members; undefined for a replica of its own. */
   readonly group?: Omit<GroupOptions, 'appliedIndex'>
 }
@@ -74,7 +80,9 @@ export class Replica {
       events: {
         onCommitted: index => this.#onCommitted(index),
         onRefused: (from, error) => this.#onRefused(from, error),
+        onLeading: () => options.onLeading?.(),
         onDeposed: leader => this.#onDeposed(leader),
+        onWaiting: ({ message }) => options.logger.warn({ message }, 'log-waits-for-room'),
         onFailed: error => this.#fatal(error),
       },
       ...(group === undefined ? {} : { group: { ...group, appliedIndex: this.machine.appliedIndex } }),
@@ -99,6 +107,25 @@ export class Replica {
 
   get isLeader(): boolean {
     return this.#consensus.isLeader
+  }
+
+  /** NOBODY while it is not known. */
+  get leader(): MemberId {
+    return this.#consensus.leader
+  }
+
+  get consensus(): ConsensusFacts {
+    return this.#consensus.facts
+  }
+
+  /** See `RaftConsensus.confirmLeading`. */
+  confirmLeading(done: (isConfirmed: boolean) => void): void {
+    this.#consensus.confirmLeading(done)
+  }
+
+  /** Asks another voter to lead. False if that cannot be. */
+  handOver(to: MemberId): boolean {
+    return this.#consensus.handOver(to)
   }
 
   /** Takes a message of another member. */
@@ -136,6 +163,13 @@ export class Replica {
       }
       this.propose({ operation, envelope, body }, done, reject)
     })
+  }
+
+  /**
+   * The store holds everything up to this entry durably: the log may forget it, as far as nobody needs it.
+   */
+  cutLog(index: number): void {
+    this.log.removeThrough(index, this.#options.group === undefined ? 0 : GROUP_LOG_BYTES)
   }
 
   /** Commits the open SQLite transaction now. */
@@ -216,6 +250,7 @@ export class Replica {
       refused(new FsError('NOT_LEADER', 'this node leads no more', { leader }))
     }
     this.#options.onApplied()
+    this.#options.onDeposed?.()
   }
 
   #onRefused(from: number, error: FsError): void {

@@ -10,7 +10,21 @@ import { syncPath } from '../log/sync-path.ts'
 export const CACHES_MARK = 'sessions-have-caches'
 export const OPENS_MARK = 'sessions-have-files-open'
 
-export class CachingMark {
+export interface Mark {
+  /** What was so when the leader began. */
+  readonly isSet: boolean
+  /** Durable when what it returns resolves; undefined: it is now. */
+  set(): Promise<void> | undefined
+  /** No session concerns it now. */
+  idle(): void
+  /** At the end: the next start need not mind. */
+  clear(): void
+}
+
+/** One that is durable at once. */
+export type PromptMark = Omit<Mark, 'set'> & { set(): void }
+
+export class CachingMark implements Mark {
   readonly #folder: string
   readonly #name: string
   #isSet: boolean
@@ -26,7 +40,7 @@ export class CachingMark {
   }
 
   /** Durable when it returns. Throws NO_SPACE or READ_ONLY, and is not set. */
-  set(): void {
+  set(): undefined {
     if (this.#isSet) return
     try {
       closeSync(openSync(join(this.#folder, this.#name), 'w'))
@@ -35,6 +49,11 @@ export class CachingMark {
       throw fromNodeError(error as NodeJS.ErrnoException, `note ${this.#name}`)
     }
     this.#isSet = true
+  }
+
+  /** The file stays while the process lives: making and removing it costs more than it saves. */
+  idle(): void {
+    // See above.
   }
 
   clear(): void {

@@ -19,7 +19,7 @@ import { PUSH } from '@hopbine/common/protocol/session.ts'
 import type { FileStatus } from '@hopbine/common/protocol/types.ts'
 import type { ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import type { ChangeWatcher, CommandContext, Tx } from '../store/tx.ts'
-import type { CachingMark } from './caching-mark.ts'
+import type { Mark } from './caching-mark.ts'
 import { INTEREST, InterestNotes } from './interest-notes.ts'
 import {
   type Concern,
@@ -75,7 +75,7 @@ export class Interests {
   /** Writes whose answers waited, and pushes that were sent. */
   waits = 0
   pushes = 0
-  readonly #mark: CachingMark
+  readonly #mark: Mark
   readonly #watcher: ChangeWatcher = {
     changed: (change, context) => {
       if (this.#sessions.size > 0) this.#changed(concernOf(change), context)
@@ -86,7 +86,7 @@ export class Interests {
   }
 
   /** What sessions were told before the start is unknown: if there were any, writes wait for one term. */
-  constructor(host: Host, state: Tx, mark: CachingMark) {
+  constructor(host: Host, state: Tx, mark: Mark) {
     this.#host = host
     this.#state = state
     this.#mark = mark
@@ -112,18 +112,21 @@ export class Interests {
     return this.#sessions.size === 0 ? undefined : this.#byConnection.get(connection)
   }
 
-  /** Pushes that it did not acknowledge on an earlier connection are sent again. */
-  declare(connection: ServerConnection, caching: boolean): void {
+  /**
+   * Pushes that it did not acknowledge on an earlier connection are sent again. It may cache when what this
+   * returns resolves; undefined: now.
+   */
+  declare(connection: ServerConnection, caching: boolean): Promise<void> | undefined {
     const { clientId } = connection
     const known = this.#sessions.get(clientId)
     if (!caching) {
       if (known !== undefined) this.#end(known)
-      return
+      return undefined
     }
     if (known === undefined && this.#sessions.size >= SESSIONS_MAX) {
       throw new FsError('BUSY', `${SESSIONS_MAX} sessions have caches`)
     }
-    this.#mark.set()
+    const marked = this.#mark.set()
     const nowMs = this.#host.clock.monotonicMs()
     const session: CachingSession = known ?? {
       clientId,
@@ -137,6 +140,7 @@ export class Interests {
     this.#sessions.set(clientId, session)
     this.#byConnection.set(connection, session)
     for (const [number, { items }] of session.pushes) this.#send(connection, number, items)
+    return marked
   }
 
   /** The connection is gone; what the session may have cached is remembered until its time is over. */
@@ -294,6 +298,7 @@ export class Interests {
     this.#sessions.delete(session.clientId)
     if (session.connection !== undefined) this.#byConnection.delete(session.connection)
     for (const number of [...session.pushes.keys()]) this.#over(session, number)
+    if (this.#sessions.size === 0 && this.#held === undefined) this.#mark.idle()
   }
 
   #release(): void {

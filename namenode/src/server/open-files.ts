@@ -13,7 +13,7 @@ import { passOrphans } from '../operations/internal.ts'
 import { UNKNOWN_OWNER } from '../operations/open-elsewhere.ts'
 import type { OpenFiles as OpenFilesView } from '../operations/operation.ts'
 import type { Replica } from '../replica/replica.ts'
-import type { CachingMark } from './caching-mark.ts'
+import type { PromptMark } from './caching-mark.ts'
 import { inodeNamed } from './interest-rules.ts'
 import type { Writers } from './writers.ts'
 
@@ -40,7 +40,7 @@ export interface OpenFilesOptions {
   readonly logger: Logger
   readonly replica: Replica
   readonly writers: Writers
-  readonly mark: CachingMark
+  readonly mark: PromptMark
   readonly graceMs?: number
 }
 

@@ -1,6 +1,10 @@
-/** What a namenode is put together from, as its doors and duties see it. Composition is namenode.ts's. */
+/**
+ * What a namenode is put together from, as its doors and duties see it: what it always has, and what it has
+ * while it leads. Composition is namenode.ts's and leadership.ts's.
+ */
 import type { Host } from '@hopbine/common/base/host.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
+import type { Members } from '../cluster/members.ts'
 import type { Datanodes } from '../placement/datanodes.ts'
 import type { Checkpointer } from '../replica/checkpointer.ts'
 import type { Replica } from '../replica/replica.ts'
@@ -15,23 +19,33 @@ import type { OpenFiles } from './open-files.ts'
 import type { Rewrites } from './rewrites.ts'
 import type { Writers } from './writers.ts'
 
-export interface Parts {
+export interface Foundation {
   readonly host: Host
   readonly logger: Logger
   readonly replica: Replica
   readonly checkpointer: Checkpointer
+  readonly backups: Backups
+  readonly metrics: Metrics
+  readonly token: string
+  /** Folder of the shard. */
+  readonly folder: string
+  /** The group of which this namenode is one; undefined: it is alone. */
+  readonly members: Members | undefined
+  /** When the process began to serve, on the monotonic clock. */
+  readonly startedMs: number
+  /** Tombstones set at or before this second may be dropped. */
+  droppableSince(): number
+}
+
+/** Soft state of one leadership: each begins without any. */
+export interface Parts extends Foundation {
   readonly datanodes: Datanodes
   readonly writers: Writers
   readonly housekeeping: Housekeeping
   readonly leases: LeaseGate
   readonly rewrites: Rewrites
   readonly waiters: ChangeWaiters
-  readonly backups: Backups
   readonly interests: Interests
   readonly openFiles: OpenFiles
   readonly locks: Locks
-  readonly metrics: Metrics
-  readonly token: string
-  /** Tombstones set at or before this second may be dropped. */
-  droppableSince(): number
 }

@@ -1,14 +1,10 @@
 /**
- * Dispatches requests of connections to operations: reads are answered at once from committed state, writes
- * are prepared, logged, and answered when they are applied. It holds no rules of its own.
+ * Dispatches requests of connections to operations while this namenode leads: reads are answered at once from
+ * committed state, writes are prepared, logged, and answered when they are applied. It holds no rules of its
+ * own.
  */
-import { timingSafeEqual } from 'node:crypto'
-import { userInfo } from 'node:os'
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
-import type { HelloRequest } from '@hopbine/common/protocol/session.ts'
-import type { Principal } from '@hopbine/common/rpc/principal.ts'
-import type { RpcService, Transport } from '@hopbine/common/rpc/server.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { Reader } from '@hopbine/common/wire/reader.ts'
 import { Writer } from '@hopbine/common/wire/writer.ts'
@@ -18,47 +14,29 @@ import { LeaderPrepareContext, LeaderQueryContext } from './contexts.ts'
 import type { Parts } from './parts.ts'
 import { type SessionMethod, sessionMethods } from './session-methods.ts'
 
-export class Service implements RpcService {
-  readonly clusterId: string
+export class Service {
   readonly #parts: Parts
-  readonly #operator: Principal
   readonly #sessionMethods: ReadonlyMap<number, SessionMethod>
   /** Connections with answers that were not sent yet. */
   readonly #toFlush = new Set<ServerConnection>()
   readonly #queryContext: LeaderQueryContext
   readonly #prepareContext: LeaderPrepareContext
+  #hasEnded = false
 
   constructor(parts: Parts) {
     this.#parts = parts
-    const { state } = parts.replica
-    this.clusterId = state.meta.clusterId
-    const { username } = userInfo()
-    this.#operator = { user: username, groups: [username], superuser: true }
     this.#sessionMethods = sessionMethods(parts)
     this.#queryContext = new LeaderQueryContext(parts)
     this.#prepareContext = new LeaderPrepareContext(parts)
   }
 
-  authenticate(hello: HelloRequest, transport: Transport): Principal {
-    // The socket lies in a folder that only the operator can enter.
-    if (transport === 'unix') return this.#operator
-    const given = Buffer.from(hello.token ?? '')
-    const wanted = Buffer.from(this.#parts.token)
-    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
-      throw new FsError('UNAUTHENTICATED', 'TCP connections need the token of HOME/secrets/rpc.token')
-    }
-    return this.#operator
-  }
-
-  index(): number {
-    return this.#parts.replica.machine.appliedIndex
+  /** Takes nothing any more: what still waited for something would be answered by whoever leads now. */
+  end(): void {
+    this.#hasEnded = true
   }
 
   dispatch(connection: ServerConnection, header: RequestHeader, payload: Reader): void {
-    const { shard } = this.#parts.replica.state.meta
-    if (header.shard !== shard) {
-      throw new FsError('WRONG_SHARD', `this is shard ${shard}, not ${header.shard}`, { shard })
-    }
+    if (this.#hasEnded) return
     const read = READ_OPERATIONS.get(header.method)
     if (read !== undefined) return this.#read(read, connection, header, payload)
     const write = WRITE_OPERATIONS.get(header.method)
@@ -74,17 +52,13 @@ export class Service implements RpcService {
     this.#parts.leases.closed(connection)
   }
 
-  report(event: string, fields: Record<string, unknown>): void {
-    this.#parts.logger.info(fields, event)
-  }
-
   /** Sends the answers of a batch of applied commands. */
   applied(): void {
     this.#parts.leases.applied()
     for (const connection of this.#toFlush) connection.flush()
     this.#toFlush.clear()
     this.#parts.interests.applied()
-    if (this.#parts.waiters.count > 0) this.#parts.waiters.applied(this.index())
+    if (this.#parts.waiters.count > 0) this.#parts.waiters.applied(this.#parts.replica.machine.appliedIndex)
   }
 
   /** A request that had to wait comes in once more. */

@@ -18,9 +18,11 @@ import { attachQueue } from '@hopbine/common/protocol/directory-leases.ts'
 import { changes, renewLease } from '@hopbine/common/protocol/metadata.ts'
 import type { Method } from '@hopbine/common/protocol/method.ts'
 import { declareOpenInodes } from '@hopbine/common/protocol/open-inodes.ts'
+import { transferLeadership } from '@hopbine/common/protocol/raft.ts'
 import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { groupOf } from '../namespace/placement.ts'
 import { WAIT_MS_MAX } from './change-waiters.ts'
+import { handOver } from './hand-over.ts'
 import { lockMethods } from './locks/lock-methods.ts'
 import type { Parts } from './parts.ts'
 import { statusReport } from './status.ts'
@@ -37,7 +39,6 @@ export interface SessionMethod {
 }
 
 export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod> {
-  const startedMs = parts.host.clock.monotonicMs()
   const row = <Req, Res>(
     method: Method<Req, Res>,
     privileged: boolean,
@@ -53,8 +54,8 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
     })),
     row(changes, true, request => readChanges(parts, request)),
     row(declareCaching, false, ({ caching }, connection) => {
-      parts.interests.declare(connection, caching)
-      return { cacheMs: CACHE_MS }
+      const answer = { cacheMs: CACHE_MS }
+      return parts.interests.declare(connection, caching)?.then(() => answer) ?? answer
     }),
     row(acknowledgeInvalidations, false, ({ numbers }, connection) => {
       parts.interests.acknowledge(connection, numbers)
@@ -73,7 +74,12 @@ export function sessionMethods(parts: Parts): ReadonlyMap<number, SessionMethod>
         rewrites: parts.rewrites.heard(nodeId, rewriting),
       }
     }),
-    row(status, true, () => statusReport(parts, startedMs)),
+    row(status, true, () => statusReport(parts)),
+    row(transferLeadership, true, async ({ to }) => {
+      // Whoever lost its connection to the leader of before asks this one again.
+      if (to !== parts.members?.self) await handOver(parts.replica, to)
+      return {}
+    }),
     row(adminCapability, true, (_request, _connection, header) => ({
       capability: parts.datanodes.adminCapability(header.principal.user),
     })),

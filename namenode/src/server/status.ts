@@ -4,8 +4,8 @@ import type { status } from '@hopbine/common/protocol/cluster.ts'
 import type { ResponseOf } from '@hopbine/common/protocol/method.ts'
 import type { Parts } from './parts.ts'
 
-export function statusReport(parts: Parts, startedMs: number): ResponseOf<typeof status> {
-  const { replica, checkpointer, datanodes, housekeeping, host } = parts
+export function statusReport(parts: Parts): ResponseOf<typeof status> {
+  const { replica, checkpointer, datanodes, housekeeping, host, startedMs } = parts
   const { state, machine, log } = replica
   const d = state.directories
   const root = d.slotOf(ROOT_INODE)

@@ -72,6 +72,7 @@ function addWhatCameLater(db: Db): void {
       inode_id INTEGER NOT NULL REFERENCES entry (id), name TEXT NOT NULL, value BLOB NOT NULL,
       PRIMARY KEY (inode_id, name)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS leader_note (note TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS entry_link ON entry (target) WHERE kind = ${LINK_KIND};
     INSERT OR IGNORE INTO entry
       SELECT 0, 'orphan', ${ORPHAN_INODE}, kind, mode, owner_id, group_id, size, atime, atime_ns,

@@ -159,6 +159,11 @@ CREATE TABLE directory_lease (
   queue_id TEXT NOT NULL REFERENCES lease_queue (queue_id)
 ) STRICT;
 
+-- What the next leader of a group must know of this one's soft state.
+CREATE TABLE leader_note (
+  note TEXT PRIMARY KEY                -- a short text of the server's own
+) STRICT, WITHOUT ROWID;
+
 -- Datanodes that ever registered; placement is computed from these rows.
 CREATE TABLE datanode (
   node_id TEXT PRIMARY KEY,

@@ -22,6 +22,7 @@ const TABLES = {
   session: 'SELECT * FROM session ORDER BY client_id',
   lease_queue: 'SELECT * FROM lease_queue ORDER BY queue_id',
   directory_lease: 'SELECT * FROM directory_lease ORDER BY inode_id',
+  leader_note: 'SELECT * FROM leader_note ORDER BY note',
   datanode: 'SELECT * FROM datanode ORDER BY node_id',
 } as const
 

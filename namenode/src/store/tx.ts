@@ -16,6 +16,7 @@ import { DatanodeTable } from './tables/datanode-table.ts'
 import { DirectoryLeases } from './tables/directory-lease-table.ts'
 import { DirectoryRows } from './tables/directory-rows.ts'
 import { EntryTable } from './tables/entry-table.ts'
+import { LeaderNotes } from './tables/leader-notes.ts'
 import { MetaRow } from './tables/meta-row.ts'
 import { XattrTable } from './tables/xattr-table.ts'
 
@@ -57,6 +58,7 @@ export class Tx {
   readonly tombstones: TombstoneTable
   readonly sessions: Sessions
   readonly leases: DirectoryLeases
+  readonly notes: LeaderNotes
   readonly datanodes: DatanodeTable
   readonly feed: ChangeFeed
   readonly db: Db
@@ -82,6 +84,7 @@ export class Tx {
     this.tombstones = new TombstoneTable(db)
     this.sessions = new Sessions(db)
     this.leases = new DirectoryLeases(db, directories)
+    this.notes = new LeaderNotes(db)
     this.datanodes = new DatanodeTable(db)
     this.feed = new ChangeFeed(db, keep)
   }

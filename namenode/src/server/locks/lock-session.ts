@@ -21,8 +21,16 @@ export class LockSession {
   /** Files that it has open for reading and writing. */
   readonly opened = new Set<number>()
   readonly requests = new Map<number, OpenRequest>()
+  /** Resolves when the next leader would know of this session; undefined: it does. */
+  readonly remembered: Promise<void> | undefined
 
-  constructor(connection: ServerConnection, incarnation: number, nowMs: number) {
+  constructor(
+    connection: ServerConnection,
+    incarnation: number,
+    nowMs: number,
+    remembered: Promise<void> | undefined,
+  ) {
+    this.remembered = remembered
     this.clientId = connection.clientId
     this.connection = connection
     this.incarnation = incarnation

@@ -6,20 +6,20 @@ import type { Host } from '@hopbine/common/base/host.ts'
 import { LOCK_TERM_MS } from '@hopbine/common/protocol/locks.ts'
 import type { ServerConnection } from '@hopbine/common/rpc/server-connection.ts'
 import { LockSession } from './lock-session.ts'
-import type { RememberedSessions } from './remembered-sessions.ts'
+import type { Remembered } from './remembered-sessions.ts'
 
 /** Incarnations that one term of the namenode can draw. */
 const PER_TERM = 2 ** 24
 
 export class LockSessions {
   readonly #host: Host
-  readonly #remembered: RememberedSessions
+  readonly #remembered: Remembered
   readonly #sessions = new Map<string, LockSession>()
   /** How many sessions have a file open. */
   readonly #openers = new Map<number, number>()
   #nextIncarnation: number
 
-  constructor(host: Host, remembered: RememberedSessions, term: number) {
+  constructor(host: Host, remembered: Remembered, term: number) {
     this.#host = host
     this.#remembered = remembered
     this.#nextIncarnation = term * PER_TERM + 1
@@ -45,9 +45,9 @@ export class LockSessions {
   }
 
   begin(connection: ServerConnection): LockSession {
-    this.#remembered.add(connection.clientId)
+    const remembered = this.#remembered.add(connection.clientId)
     const incarnation = this.#nextIncarnation++
-    const session = new LockSession(connection, incarnation, this.#host.clock.monotonicMs())
+    const session = new LockSession(connection, incarnation, this.#host.clock.monotonicMs(), remembered)
     this.#sessions.set(connection.clientId, session)
     return session
   }

@@ -29,7 +29,7 @@ import { InodeDecisions, QUIET_MS } from './inode-decisions.ts'
 import { heldOf, messageOf, placeOf, requirePiece } from './lock-messages.ts'
 import { clientOf, type LockSession } from './lock-session.ts'
 import { LockSessions } from './lock-sessions.ts'
-import type { RememberedSessions } from './remembered-sessions.ts'
+import type { Remembered } from './remembered-sessions.ts'
 
 const SWEEP_MS = 500
 /** A waiter lets others that came before it go first for so long at most, in milliseconds. */
@@ -39,7 +39,7 @@ const GRANTED: LockAnswer = { outcome: LOCK_OUTCOME.granted, delegation: 0 }
 
 export class Locks {
   readonly #host: Host
-  readonly #remembered: RememberedSessions
+  readonly #remembered: Remembered
   readonly #sessions: LockSessions
   readonly #table = new LockTable(clientOf)
   readonly #inodes = new InodeDecisions()
@@ -48,7 +48,7 @@ export class Locks {
   readonly #stop: () => void
   #nextDelegation: number
 
-  constructor(host: Host, remembered: RememberedSessions, term: number) {
+  constructor(host: Host, remembered: Remembered, term: number) {
     this.#host = host
     this.#remembered = remembered
     this.#sessions = new LockSessions(host, remembered, term)
@@ -69,7 +69,10 @@ export class Locks {
     this.#stop()
   }
 
-  open(request: RequestOf<typeof openLocks>, connection: ServerConnection): ResponseOf<typeof openLocks> {
+  open(
+    request: RequestOf<typeof openLocks>,
+    connection: ServerConnection,
+  ): ResponseOf<typeof openLocks> | Promise<ResponseOf<typeof openLocks>> {
     const { incarnation, inodes, opened } = request
     const known = this.#sessions.find(connection.clientId)
     if (known !== undefined && known.incarnation === incarnation) {
@@ -83,7 +86,8 @@ export class Locks {
     const lost = inodes.filter(claim => !isAwaited || !this.#claim(session, claim))
     for (const inodeId of opened.slice(0, OPENS_MAX)) this.#sessions.open(session, inodeId)
     this.#grace.heard(connection.clientId)
-    return { incarnation: session.incarnation, lost: lost.map(({ inodeId }) => inodeId) }
+    const answer = { incarnation: session.incarnation, lost: lost.map(({ inodeId }) => inodeId) }
+    return session.remembered?.then(() => answer) ?? answer
   }
 
   /** A command was applied that may concern locks. */

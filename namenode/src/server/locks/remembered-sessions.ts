@@ -8,7 +8,15 @@ import { syncPath } from '../../log/sync-path.ts'
 
 const NAME = 'sessions-with-locks'
 
-export class RememberedSessions {
+export interface Remembered {
+  readonly all: ReadonlySet<string>
+  /** Durable when what it returns resolves; undefined: it is now. */
+  add(clientId: string): Promise<void> | undefined
+  delete(clientId: string): void
+  catchUp(): void
+}
+
+export class RememberedSessions implements Remembered {
   readonly #folder: string
   /** As the file names them. */
   readonly #ids: Set<string>
@@ -28,7 +36,7 @@ export class RememberedSessions {
   }
 
   /** Durable when it returns, unless the failure was told. */
-  add(clientId: string): void {
+  add(clientId: string): undefined {
     if (this.#ids.has(clientId)) return
     this.#ids.add(clientId)
     this.#write(true)
