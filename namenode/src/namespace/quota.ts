@@ -6,22 +6,20 @@ import { FsError } from '@hopbine/common/base/errors.ts'
 import { NO_QUOTA } from '../store/directory-table.ts'
 import type { Room } from '../store/quota-reserves.ts'
 import type { Tx } from '../store/tx.ts'
+import { leasesWithin } from './directory-leases.ts'
 
 /**
  * Throws unless `names` and `diskBytes` more fit under `slot` and everything above it, up to but without
- * `until`. LEASED: they would, but for what queues of directory leases have set aside.
+ * `until`. LEASED while directories there are leased: what is set aside for them may be free, and what their
+ * mounts have removed is not counted yet.
  */
 export function requireRoom(tx: Tx, slot: number, names: number, diskBytes: number, until = -1): void {
   if (names <= 0 && diskBytes <= 0) return
   const { nameQuota, spaceQuota, parent } = tx.directories
-  let leased = -1
   for (let at = slot; at >= 0 && at !== until; at = parent[at] as number) {
-    if (nameQuota[at] === NO_QUOTA && spaceQuota[at] === NO_QUOTA) continue
-    const reserved = tx.leases.reserves.within(at)
-    if (names > 0 && requireNames(tx, at, names) < reserved.names) leased = at
-    if (diskBytes > 0 && requireSpace(tx, at, diskBytes) < reserved.diskBytes) leased = at
+    if (names > 0 && nameQuota[at] !== NO_QUOTA) requireNames(tx, at, names)
+    if (diskBytes > 0 && spaceQuota[at] !== NO_QUOTA) requireSpace(tx, at, diskBytes)
   }
-  if (leased >= 0) throw leasedBelow(tx, leased, 'what its quota leaves is set aside')
 }
 
 /** The caller waits until no directory at or below this one is leased. */
@@ -54,32 +52,25 @@ export function namesUsed(tx: Tx, slot: number): number {
   return (tx.directories.files[slot] as number) + (tx.directories.directories[slot] as number) + 1
 }
 
-/** Answers what is left then. */
-function requireNames(tx: Tx, slot: number, names: number): number {
+function requireNames(tx: Tx, slot: number, names: number): void {
   const quota = tx.directories.nameQuota[slot] as number
   const used = namesUsed(tx, slot)
-  if (quota === NO_QUOTA) return Number.POSITIVE_INFINITY
-  if (used + names <= quota) return quota - used - names
+  if (used + tx.leases.reserves.within(slot).names + names <= quota) return
   const where = tx.directories.pathOf(slot)
-  throw new FsError(
-    'NAME_QUOTA_EXCEEDED',
-    `the names quota of ${where} is ${quota}, ${used} are used and ${names} more were asked`,
-    { quota, used, directory: where },
-  )
+  const message = `the names quota of ${where} is ${quota}, ${used} are used and ${names} more were asked`
+  if (leasesWithin(tx, slot).length > 0) throw leasedBelow(tx, slot, message)
+  throw new FsError('NAME_QUOTA_EXCEEDED', message, { quota, used, directory: where })
 }
 
-/** Answers what is left then. */
-function requireSpace(tx: Tx, slot: number, diskBytes: number): number {
+function requireSpace(tx: Tx, slot: number, diskBytes: number): void {
   const quota = tx.directories.spaceQuota[slot] as number
   const used = tx.directories.diskBytes[slot] as number
-  if (quota === NO_QUOTA) return Number.POSITIVE_INFINITY
-  if (used + diskBytes <= quota) return quota - used - diskBytes
+  if (used + tx.leases.reserves.within(slot).diskBytes + diskBytes <= quota) return
   const where = tx.directories.pathOf(slot)
-  throw new FsError(
-    'SPACE_QUOTA_EXCEEDED',
-    `the space quota of ${where} is ${quota} bytes, ${used} are used and ${diskBytes} more were asked`,
-    { quota, used, directory: where },
-  )
+  const message =
+    `the space quota of ${where} is ${quota} bytes, ` + `${used} are used and ${diskBytes} more were asked`
+  if (leasesWithin(tx, slot).length > 0) throw leasedBelow(tx, slot, message)
+  throw new FsError('SPACE_QUOTA_EXCEEDED', message, { quota, used, directory: where })
 }
 
 /** The deepest directory that is above both (or one of them), or -1. */

@@ -33,6 +33,18 @@ export interface LocalEntry {
   content?: string
 }
 
+/** What an operation adds below a quota. */
+export interface TestCharge {
+  readonly quotaRoot: number
+  readonly names: number
+  readonly diskBytes: number
+}
+
+interface Waiting {
+  readonly operation: QueuedOperation
+  readonly charge: TestCharge | undefined
+}
+
 export class LeaseHolder {
   readonly client: RpcClient
   readonly queueId = randomBytes(16).toString('hex')
@@ -45,8 +57,12 @@ export class LeaseHolder {
   applied = 0
   batches = 0
   readonly #asking = new Set<number>()
+  /** What it may still add below each quota. */
+  readonly rooms = new Map<number, TestCharge>()
+  /** Asked for with each batch. */
+  wanted = { names: 0, diskBytes: 0 }
   #ids: number[] = []
-  #waiting: QueuedOperation[] = []
+  #waiting: Waiting[] = []
   #flushing: Promise<void> = Promise.resolve()
 
   private constructor(client: RpcClient) {
@@ -74,6 +90,8 @@ export class LeaseHolder {
     this.#asking.add(inodeId)
     const answer = await this.client.call(acquireDirectory, { queueId: this.queueId, inodeId, ids })
     for (let i = 0; i < answer.ids; i++) this.#ids.push(answer.firstId + i)
+    const { quotaRoot, names, diskBytes } = answer
+    if (names + diskBytes > 0) this.rooms.set(quotaRoot, { quotaRoot, names, diskBytes })
     // The recall may have come in one turn with the grant.
     const isRecalled = !this.#asking.delete(inodeId)
     if (!answer.granted) return answer
@@ -89,8 +107,20 @@ export class LeaseHolder {
   }
 
   /** Puts an operation behind all others; it counts as done. */
-  push(operation: QueuedOperation): void {
-    this.#waiting.push(operation)
+  push(operation: QueuedOperation, charge?: TestCharge): void {
+    this.#waiting.push({ operation, charge })
+    this.#charge(charge)
+  }
+
+  #charge(charge: TestCharge | undefined): void {
+    const room = charge === undefined ? undefined : this.rooms.get(charge.quotaRoot)
+    if (charge === undefined || room === undefined) return
+    const { quotaRoot, names, diskBytes } = room
+    this.rooms.set(quotaRoot, {
+      quotaRoot,
+      names: names - charge.names,
+      diskBytes: diskBytes - charge.diskBytes,
+    })
   }
 
   get pending(): number {
@@ -118,18 +148,22 @@ export class LeaseHolder {
   async #send(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.slice(0, 100)
-      const { applied, failed } = await this.#batch(batch, this.applied + 1)
+      const operations = batch.map(({ operation }) => operation)
+      const { applied, failed, reserves } = await this.#batch(operations, this.applied + 1)
       if (failed !== undefined) throw new Error(`operation ${applied + 1}: ${failed.code} ${failed.message}`)
       this.applied += batch.length
       assert.equal(applied, this.applied)
       this.#waiting.splice(0, batch.length)
+      this.rooms.clear()
+      for (const room of reserves) this.rooms.set(room.quotaRoot, room)
+      for (const { charge } of this.#waiting) this.#charge(charge)
     }
   }
 
   #batch(operations: QueuedOperation[], first: number): Promise<ResponseOf<typeof applyQueue>> {
     this.batches += 1
     const { queueId } = this
-    const rest = { principals: [OPERATOR], ids: 0, names: 0, diskBytes: 0 }
+    const rest = { principals: [OPERATOR], ids: 0, ...this.wanted }
     return this.client.call(applyQueue, { queueId, first, operations, ...rest })
   }
 
