@@ -22,6 +22,16 @@ export interface BlockWriterOptions {
   readonly reconnectMs?: number
 }
 
+export interface WriteOptions {
+  /**
+   * Where the bytes lie: they are not copied where that can be helped, and must not change before the last
+   * holder lets go.
+   */
+  readonly shared?: SharedBuffer | undefined
+  /** More follows at once, or a flush or sync does: a packet that is not full waits for it. */
+  readonly isFollowed?: boolean
+}
+
 /**
  * A stream of bytes into one open block, at its end. Calls may overlap; they take effect in the order of the
  * calls.
@@ -33,11 +43,9 @@ export interface BlockSink {
   readonly length: number
   /**
    * Accepts bytes for the end of the block. Resolves when they are in the writer's window (at most 8 MiB), so
-   * the caller may then reuse its memory. Small writes travel together; nothing waits for a timer. Bytes that
-   * lie in `shared` are not copied where that can be helped: they must not change before the last holder lets
-   * go.
+   * the caller may then reuse its memory. Small writes travel together; nothing waits for a timer.
    */
-  write(bytes: Uint8Array, shared?: SharedBuffer): Promise<void>
+  write(bytes: Uint8Array, options?: WriteOptions): Promise<void>
   /** Resolves when everything written so far is acknowledged. */
   flush(): Promise<void>
   /** Resolves when everything written so far is on disk at every member. */

@@ -6,8 +6,7 @@
  */
 import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
-import type { SharedBuffer } from '@hopbine/common/wire/buffer-pool.ts'
-import type { BlockSink, BlockWriterOptions } from './block-io.ts'
+import type { BlockSink, BlockWriterOptions, WriteOptions } from './block-io.ts'
 import type { BlockPool } from './block-pool.ts'
 import { PacketWindow } from './packet-window.ts'
 import { type Mark, type Ready, WriteStream } from './write-stream.ts'
@@ -73,13 +72,13 @@ export class BlockWriter implements BlockSink {
     return this.#window.length
   }
 
-  write(bytes: Uint8Array, shared?: SharedBuffer): Promise<void> {
+  write(bytes: Uint8Array, options: WriteOptions = {}): Promise<void> {
     if (this.#writing === undefined && this.#usable() && this.#window.hasRoom) {
-      const accepted = this.#accept(bytes, 0, shared)
+      const accepted = this.#accept(bytes, 0, options)
       if (accepted === bytes.length) return Promise.resolve()
-      return this.#queueWrite(bytes, accepted, shared)
+      return this.#queueWrite(bytes, accepted, options)
     }
-    return this.#queueWrite(bytes, 0, shared)
+    return this.#queueWrite(bytes, 0, options)
   }
 
   async flush(): Promise<void> {
@@ -88,10 +87,17 @@ export class BlockWriter implements BlockSink {
   }
 
   async sync(): Promise<void> {
-    const length = await this.#push()
-    const isAsked = this.#waiters.synced.some(waiter => waiter.length === length)
-    const answer = this.#wait('synced', length)
-    if (!isAsked) this.#withStream(stream => stream.sendSync())
+    await this.#writing
+    this.#check()
+    let answer: Promise<void> | undefined
+    const send = (): void => {
+      const length = this.#pushNow()
+      const isAsked = this.#waiters.synced.some(waiter => waiter.length === length)
+      answer = this.#wait('synced', length)
+      if (!isAsked) this.#withStream(stream => stream.sendSync())
+    }
+    if (this.#stream === undefined) send()
+    else this.#stream.together(send)
     await answer
   }
 
@@ -138,18 +144,18 @@ export class BlockWriter implements BlockSink {
   /**
    * Takes what the window has room for and sends what may be sent; returns the position reached in `bytes`.
    */
-  #accept(bytes: Uint8Array, from: number, shared: SharedBuffer | undefined): number {
+  #accept(bytes: Uint8Array, from: number, { shared, isFollowed }: WriteOptions): number {
     let at = from
     while (at < bytes.length && this.#window.hasRoom) {
       at += this.#window.accept(bytes, at, shared)
-      this.#pump()
+      this.#pump(isFollowed)
     }
     return at
   }
 
-  #queueWrite(bytes: Uint8Array, from: number, shared: SharedBuffer | undefined): Promise<void> {
+  #queueWrite(bytes: Uint8Array, from: number, options: WriteOptions): Promise<void> {
     const before = this.#writing
-    const work = this.#acceptAfter(before, bytes, from, shared)
+    const work = this.#acceptAfter(before, bytes, from, options)
     // The caller hears of a failure through `work`; here only the order counts.
     const settled = work.then(
       () => undefined,
@@ -166,12 +172,12 @@ export class BlockWriter implements BlockSink {
     before: Promise<void> | undefined,
     bytes: Uint8Array,
     from: number,
-    shared: SharedBuffer | undefined,
+    options: WriteOptions,
   ): Promise<void> {
     await before
     for (let at = from; ; ) {
       this.#check()
-      at = this.#accept(bytes, at, shared)
+      at = this.#accept(bytes, at, options)
       if (at === bytes.length) return
       await this.#wait('room', this.#window.acknowledged + 1)
     }
@@ -181,14 +187,18 @@ export class BlockWriter implements BlockSink {
   async #push(): Promise<number> {
     await this.#writing
     this.#check()
+    return this.#pushNow()
+  }
+
+  #pushNow(): number {
     this.#window.close()
     this.#pump()
     return this.#window.length
   }
 
-  /** Sends closed packets, and the one being filled when nothing else is on its way. */
-  #pump(): void {
-    if (!this.#window.isInFlight) this.#window.close()
+  /** Sends closed packets, and the one being filled when nothing else is on its way and nothing follows. */
+  #pump(isFollowed = false): void {
+    if (!isFollowed && !this.#window.isInFlight) this.#window.close()
     this.#withStream(stream => {
       for (let packet = this.#window.next(); packet !== undefined; packet = this.#window.next()) {
         const sent = packet

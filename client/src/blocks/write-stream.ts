@@ -95,6 +95,11 @@ export class WriteStream implements ChannelHandler {
     this.#channel().send(BLOCK_FRAME.packet, this.#request, packetHead, head, packet.bytes, taken)
   }
 
+  /** What `work` sends leaves in one piece. */
+  together(work: () => void): void {
+    this.#channel().together(work)
+  }
+
   /** Answered by `synced` with the length of the block when all packets before it are on disk. */
   sendSync(): void {
     this.#expectAnswer(true)

@@ -8,7 +8,6 @@ import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { FAILED_NODE } from '@hopbine/common/protocol/block.ts'
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
-import type { SharedBuffer } from '@hopbine/common/wire/buffer-pool.ts'
 import type { BlockPool } from '../blocks/block-pool.ts'
 import { checkAbort } from './abort.ts'
 import { ExtentList } from './extents.ts'
@@ -55,9 +54,9 @@ export class BlockAppender {
    * Resolves when the bytes are taken over; the caller may then reuse its memory, or let go of what it
    * shares.
    */
-  async append(offset: number, bytes: Uint8Array, shared?: SharedBuffer): Promise<void> {
-    if (bytes.length === 0) return
-    this.#waiting.push({ offset, bytes, shared })
+  async append(range: FileBytes): Promise<void> {
+    if (range.bytes.length === 0) return
+    this.#waiting.push(range)
     await this.#drain()
   }
 
@@ -102,11 +101,12 @@ export class BlockAppender {
   }
 
   /** Writes as much of the first waiting range as the block has room for. */
-  async #put(open: OpenBlock, { offset, bytes, shared }: FileBytes): Promise<void> {
+  async #put(open: OpenBlock, range: FileBytes): Promise<void> {
+    const { offset, bytes } = range
     const part = bytes.subarray(0, this.#blockSize - open.length)
-    const { taken, failure } = await open.write({ offset, bytes: part, shared })
+    const { taken, failure } = await open.write({ ...range, bytes: part })
     if (taken === bytes.length) this.#waiting.shift()
-    else this.#waiting[0] = { offset: offset + taken, bytes: bytes.subarray(taken), shared }
+    else this.#waiting[0] = { ...range, offset: offset + taken, bytes: bytes.subarray(taken) }
     this.#acknowledge(open)
     if (failure !== undefined) return this.#recover(open, failure)
     if (open.length >= this.#blockSize) await this.#sealInBackground(open)

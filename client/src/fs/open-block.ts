@@ -6,8 +6,7 @@ import { assert } from '@hopbine/common/base/assert.ts'
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { CAPABILITY_MS } from '@hopbine/common/base/limits.ts'
 import type { LocatedBlock } from '@hopbine/common/protocol/types.ts'
-import type { SharedBuffer } from '@hopbine/common/wire/buffer-pool.ts'
-import type { BlockSink } from '../blocks/block-io.ts'
+import type { BlockSink, WriteOptions } from '../blocks/block-io.ts'
 import type { BlockPool } from '../blocks/block-pool.ts'
 import { BlockWriter } from '../blocks/block-writer.ts'
 import type { ExtentList } from './extents.ts'
@@ -19,11 +18,9 @@ import type { ExtentList } from './extents.ts'
 const AGE_MS_MAX = CAPABILITY_MS * 0.75
 
 /** Bytes of a file, outside of any block. */
-export interface FileBytes {
+export interface FileBytes extends WriteOptions {
   readonly offset: number
   readonly bytes: Uint8Array
-  /** Where they lie, if that is memory that others may hold on to. */
-  readonly shared?: SharedBuffer | undefined
 }
 
 /** A range of the file in the block, not acknowledged yet. */
@@ -76,9 +73,10 @@ export class OpenBlock {
    * Puts bytes at the block's end. Answers how many were taken, all of them unless it failed, and the
    * failure.
    */
-  async write({ offset, bytes, shared }: FileBytes): Promise<{ taken: number; failure: Error | undefined }> {
+  async write(range: FileBytes): Promise<{ taken: number; failure: Error | undefined }> {
+    const { offset, bytes } = range
     const start = this.#sink.length
-    const failure = await operatingError(this.#sink.write(bytes, shared))
+    const failure = await operatingError(this.#sink.write(bytes, range))
     const taken = this.#sink.length - start
     if (taken > 0) this.#place({ offset, blockOffset: start, length: taken })
     return { taken, failure }

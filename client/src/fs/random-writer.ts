@@ -309,7 +309,7 @@ export class RandomWriter {
     await this.#leaseAgain({})
     const blocks = this.#appender(this.#leased())
     await this.#gathered.flush(async pieces => {
-      for (const { offset, bytes, shared } of pieces) await blocks.append(offset, bytes, shared)
+      for (const piece of pieces) await blocks.append({ ...piece, isFollowed: true })
       // One question for both: what is synced has arrived.
       await (durably ? blocks.sync() : blocks.flush())
     })

@@ -151,7 +151,7 @@ export class SequentialWriter {
       this.#smallBytes = size
     } else {
       const blocks = await this.#intoBlocks()
-      await blocks.append(0, content)
+      await blocks.append({ offset: 0, bytes: content })
     }
   }
 
@@ -170,7 +170,7 @@ export class SequentialWriter {
       return
     }
     const blocks = await this.#intoBlocks()
-    await blocks.append(this.#position, bytes)
+    await blocks.append({ offset: this.#position, bytes })
     this.#position += bytes.length
     // A second range means that a block is full: readers may see it now. While its end is still on the way,
     // the next block waits with it: what a reader sees of a file that grows is always a beginning of it.
@@ -204,7 +204,7 @@ export class SequentialWriter {
     this.#blocks = blocks
     const small = this.#small?.subarray(0, this.#smallBytes)
     this.#small = undefined
-    if (small !== undefined) await blocks.append(0, small)
+    if (small !== undefined) await blocks.append({ offset: 0, bytes: small })
     return blocks
   }
 

@@ -173,6 +173,16 @@ export class BlockChannel {
     writer.reset()
   }
 
+  /** What `work` sends leaves in one piece, so that the peer wakes once. */
+  together(work: () => void): void {
+    this.#socket.cork()
+    try {
+      work()
+    } finally {
+      this.#socket.uncork()
+    }
+  }
+
   /** Answers a request with a failure; the channel stays open. */
   fail(request: number, error: FsError): void {
     this.send(BLOCK_FRAME.failure, request, failureHead, error)

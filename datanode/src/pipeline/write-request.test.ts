@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type AddressInfo, createServer } from 'node:net'
-import { BLOCK_FRAME, packet, ready } from '@hopbine/common/protocol/block.ts'
+import { BLOCK_FRAME, packet, progress, ready } from '@hopbine/common/protocol/block.ts'
 import type { DatanodeAddress } from '@hopbine/common/protocol/types.ts'
 import { BlockChannel } from '@hopbine/common/rpc/block-channel.ts'
 import { chunkCrcs } from '@hopbine/common/wire/chunk-crc.ts'
@@ -335,4 +335,49 @@ t.test('a disk that is slower than the writer stops the writer, not the memory',
   t.equal(await peer.sync(), 128 * MIB)
   t.ok(most < 24 * MIB, `${most} bytes at most for both ends`)
   peer.close()
+})
+
+t.test('a sync that arrives with its packets is answered once, for both', async t => {
+  const temp = await TempDatanode.start(t)
+  const block = temp.locate(2900)
+  const writer = await temp.peer()
+  const reader = await temp.peer()
+  await writer.open(block, 0)
+  const bytes = randomBytes(3 * 5000)
+  for (let at = 0; at < bytes.length; at += 5000) {
+    writer.channel.together(() => {
+      writer.push(bytes.subarray(at, at + 5000), 2500)
+      writer.say(BLOCK_FRAME.sync, nothing, {})
+    })
+    const { head } = await writer.hear(BLOCK_FRAME.synced, progress)
+    t.equal(head.length, at + 5000, 'no acknowledgement was heard before')
+    t.match(await reader.stat(block), { length: at + 5000, syncedLength: at + 5000 })
+  }
+  t.equal(await writer.seal(), bytes.length)
+  t.ok((await reader.read(block)).equals(bytes))
+  writer.close()
+  reader.close()
+})
+
+t.test('packets and their sync along a chain are on every disk when it is answered', async t => {
+  const head = await TempDatanode.start(t)
+  const tail = await TempDatanode.start(t, {}, head.namenode)
+  const block = head.namenode.locate(2901, [head.member, tail.member])
+  const writer = await head.peer()
+  await writer.open(block, 0)
+  const bytes = randomBytes(200_000)
+  for (let at = 0; at < bytes.length; at += 50_000) {
+    let synced: Promise<number> | undefined
+    writer.channel.together(() => {
+      writer.push(bytes.subarray(at, at + 50_000), 20_000)
+      synced = writer.sync()
+    })
+    t.equal(await synced, at + 50_000)
+    for (const temp of [head, tail]) {
+      const reader = await temp.peer()
+      t.match(await reader.stat(block), { length: at + 50_000, syncedLength: at + 50_000 })
+      reader.close()
+    }
+  }
+  writer.close()
 })

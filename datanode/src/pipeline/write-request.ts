@@ -18,8 +18,9 @@ import { chunkStart, chunksTouched, firstBadChunk } from '@hopbine/common/wire/c
 import type { ValueOf } from '@hopbine/common/wire/codec.ts'
 import type { Reader } from '@hopbine/common/wire/reader.ts'
 import type { BlockClaim, BlockService } from '../server/service.ts'
-import type { BlockFile, Piece } from '../store/block-file.ts'
+import type { BlockFile } from '../store/block-file.ts'
 import type { HeldFile } from '../store/block-store.ts'
+import type { Piece } from '../store/chunk-sums.ts'
 import { ForwardStream } from './forward-stream.ts'
 
 /** Received bytes and packets that wait for disk and chain; more: the connection is not read. */
@@ -234,11 +235,14 @@ export class WriteRequest implements BlockClaim {
     return bytes
   }
 
+  /** Begins behind what arrived together: a sync that follows its packets is done with them. */
   #work(): void {
     if (this.#working !== undefined || this.#over) return
-    this.#working = this.#steady().finally(() => {
-      this.#working = undefined
-    })
+    this.#working = Promise.resolve()
+      .then(() => this.#steady())
+      .finally(() => {
+        this.#working = undefined
+      })
   }
 
   /** Takes the steps in order until there are none; a failure ends the stream. */
@@ -246,8 +250,8 @@ export class WriteRequest implements BlockClaim {
     try {
       while (this.#steps.length > 0 && !this.#over) {
         const batch = this.#nextBatch()
-        if (batch.length > 0) await this.#write(batch)
-        else await this.#mark(this.#steps.shift() as Step)
+        if (batch.length === 0) await this.#mark(this.#steps.shift() as Step)
+        else await this.#write(batch, this.#takeSync())
       }
     } catch (error) {
       this.#fail(this.#service.answerFor(error))
@@ -264,17 +268,29 @@ export class WriteRequest implements BlockClaim {
     return batch
   }
 
-  async #write(batch: readonly Packet[]): Promise<void> {
+  #takeSync(): boolean {
+    if (this.#steps[0]?.kind !== 'sync') return false
+    this.#steps.shift()
+    return true
+  }
+
+  /** The answer to a sync that follows acknowledges the batch, too. */
+  async #write(batch: readonly Packet[], isSynced: boolean): Promise<void> {
     const file = (this.#held as HeldFile).file
+    const forwarded = isSynced ? this.#forward?.sync() : undefined
+    // Looked at when the own writes have ended: until then nobody else may have the block.
+    forwarded?.catch(() => undefined)
     try {
-      await file.append(batch)
+      await (isSynced ? file.appendSynced(batch) : file.append(batch))
     } finally {
       for (const packet of batch) this.#letGo(packet)
     }
-    const end = file.length
-    this.#service.counters.bytesWritten.inc(end - this.#written)
-    this.#written = end
-    this.#acknowledge()
+    this.#service.counters.bytesWritten.inc(file.length - this.#written)
+    this.#written = file.length
+    if (!isSynced) return this.#acknowledge()
+    this.#service.counters.syncs.inc()
+    await forwarded
+    this.#answer(BLOCK_FRAME.synced)
   }
 
   async #mark(step: Step): Promise<void> {

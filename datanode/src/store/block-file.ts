@@ -10,25 +10,14 @@ import { FsError, fromNodeError } from '@hopbine/common/base/errors.ts'
 import { CHECKSUM_CHUNK_BYTES } from '@hopbine/common/base/limits.ts'
 import { chunkStart } from '@hopbine/common/wire/chunk-crc.ts'
 import { crc32c } from '@hopbine/common/wire/crc32c.ts'
-import {
-  ENTRIES_START,
-  ENTRY_BYTES,
-  encodeEntries,
-  encodeIdentity,
-  encodeSlot,
-  slotPosition,
-} from './checksum-file.ts'
-import { closeFile, openFile, readAt, syncData, truncateFile, writeAt } from './disk.ts'
+import { encodeIdentity } from './checksum-file.ts'
+import { ChunkSums, type Piece } from './chunk-sums.ts'
+import { closeFile, openFile, syncData, truncateFile, writeAt } from './disk.ts'
 import type { BlockFolders } from './folders.ts'
 import { type BlockName, blockPath } from './layout.ts'
-import { type BlockState, EMPTY_BLOCK, otherSlot, provenSlot, readChecksums, stateAfter } from './recovery.ts'
-
-/** Bytes to append, with the checksum of each chunk they touch from that chunk's start on. */
-export interface Piece {
-  readonly bytes: Uint8Array
-  readonly offset: number
-  readonly crcs: readonly number[]
-}
+import { readVerified } from './read-verified.ts'
+import { type BlockState, EMPTY_BLOCK, provenSlot, readChecksums, stateAfter } from './recovery.ts'
+import { SlotWriter, type Statement } from './slot-writer.ts'
 
 /** A length of the block and the checksum of its last partial chunk, fixed for the time of one read. */
 export interface View {
@@ -37,6 +26,9 @@ export interface View {
   /** Changes when the block is cut: bytes that fail under an older view are no proof of corruption. */
   readonly cuts: number
 }
+
+/** Where a block ends, and the checksum of its last partial chunk. */
+type BlockEnd = Pick<View, 'length' | 'tailCrc'>
 
 /** After so many unsynced bytes the disk is told to begin, so that a later sync finds little left. */
 const WRITEBACK_BYTES = 64 * 1024 * 1024
@@ -52,16 +44,14 @@ export class BlockFile {
   readonly #dataDir: string
   readonly #folders: BlockFolders
   readonly #dataFd: number
-  #crcFd: number | undefined
+  /** Undefined once sealed. */
+  #slots: SlotWriter | undefined
   #generation: number
   #length: number
   #syncedLength: number
   #tailCrc: number
-  /** Checksums of whole chunks; room for more. */
-  #crcs: Uint32Array
-  #sequence: number
-  #nextSynced: number
-  #nextAcknowledged: number
+  /** Of whole chunks. */
+  readonly #sums: ChunkSums
   #cuts = 0
   /** False until a sync has made the files' names durable. */
   #isNamed = false
@@ -76,15 +66,12 @@ export class BlockFile {
     this.#folders = folders
     this.name = name
     this.#dataFd = parts.dataFd
-    this.#crcFd = parts.crcFd
+    this.#slots = parts.crcFd === undefined ? undefined : new SlotWriter(parts.crcFd, parts)
     this.#generation = parts.generation
     this.#length = parts.length
     this.#syncedLength = parts.syncedLength
     this.#tailCrc = parts.tailCrc
-    this.#crcs = parts.crcs
-    this.#sequence = parts.sequence
-    this.#nextSynced = parts.nextSynced
-    this.#nextAcknowledged = parts.nextAcknowledged
+    this.#sums = new ChunkSums(parts.crcs)
   }
 
   /** A new, empty, open block. The folder exists. */
@@ -99,7 +86,7 @@ export class BlockFile {
       const dataFd = await openFile(blockPath(dataDir, name, 'open'), 'wx+')
       const file = new BlockFile(dataDir, name, folders, { ...EMPTY_BLOCK, dataFd, crcFd, generation })
       await writeAt(crcFd, [encodeIdentity(name)], 0)
-      await file.#state(0, 0)
+      await file.#state(file.view())
       return file
     } catch (error) {
       await closeFile(crcFd)
@@ -145,7 +132,7 @@ export class BlockFile {
       if (sizeBytes > length) await truncateFile(dataFd, length)
       const file = new BlockFile(dataDir, name, folders, { ...stateAfter(checksums, slot), dataFd, crcFd })
       if (slot?.sealed === true) await file.#becomeSealed()
-      else await file.#state(length, slot?.tailCrc ?? 0)
+      else await file.#state(file.view())
       return file
     } catch (error) {
       await closeFile(dataFd)
@@ -167,7 +154,7 @@ export class BlockFile {
   }
 
   get isSealed(): boolean {
-    return this.#crcFd === undefined
+    return this.#slots === undefined
   }
 
   /** No byte was ever written, and nobody was promised that the block is there. */
@@ -187,27 +174,66 @@ export class BlockFile {
 
   /** Writes pieces that follow one another from the block's end. After a failure the block is as before. */
   async append(pieces: readonly Piece[]): Promise<void> {
+    const next = this.#begin(pieces)
+    // All writes must have ended before a failure is told: their memory is used again then.
+    await this.#orTakeBack([
+      writeAt(this.#dataFd, bytesOf(pieces), this.#length),
+      this.#open().acknowledged(this.#statement(next), this.#sums.between(this.#length, next.length)),
+    ])
+    this.#grow(next)
+    if (this.#unsyncedBytes >= WRITEBACK_BYTES) this.#startWriteback()
+  }
+
+  /**
+   * The same, and everything is on disk at the end, names included: a round of writes and one of syncs, while
+   * `append` and `sync` take three.
+   */
+  appendSynced(pieces: readonly Piece[]): Promise<void> {
+    if (this.#syncing !== undefined) return this.append(pieces).then(() => this.sync())
+    const work = this.#appendSynced(pieces).finally(() => {
+      if (this.#syncing === work) this.#syncing = undefined
+    })
+    this.#syncing = work
+    return work
+  }
+
+  async #appendSynced(pieces: readonly Piece[]): Promise<void> {
+    const next = this.#begin(pieces)
+    const slots = this.#open()
+    const written = writeAt(this.#dataFd, bytesOf(pieces), this.#length)
+    const stated = slots.synced(this.#statement(next), this.#sums.between(this.#length, next.length))
+    const names = this.#isNamed ? undefined : this.#folders.sync(this.name)
+    await this.#orTakeBack([written.then(() => this.#toDisk()), stated.then(() => slots.sync()), names])
+    this.#grow(next)
+    this.#unsyncedBytes = 0
+    this.#synced(next.length)
+  }
+
+  /** Keeps the checksums of pieces that are going to be written; answers where the block ends then. */
+  #begin(pieces: readonly Piece[]): BlockEnd {
     this.#checkWritable()
-    const start = this.#length
-    let end = start
+    let length = this.#length
     let tailCrc = this.#tailCrc
     for (const piece of pieces) {
-      assert(piece.offset === end, 'pieces follow one another')
-      end += piece.bytes.length
-      tailCrc = this.#keepCrcs(piece, end)
+      assert(piece.offset === length, 'pieces follow one another')
+      length += piece.bytes.length
+      tailCrc = this.#sums.keep(piece)
     }
-    const bytes = pieces.map(piece => piece.bytes)
-    // All writes must have ended before a failure is told: their memory is used again then.
-    const results = await Promise.allSettled([writeAt(this.#dataFd, bytes, start), this.#state(end, tailCrc)])
+    return { length, tailCrc }
+  }
+
+  async #orTakeBack(work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+    const results = await Promise.allSettled(work)
     const failure = results.find(result => result.status === 'rejected')
-    if (failure !== undefined) {
-      await this.#takeBack()
-      throw failure.reason
-    }
-    this.#length = end
+    if (failure === undefined) return
+    await this.#takeBack()
+    throw failure.reason
+  }
+
+  #grow({ length, tailCrc }: BlockEnd): void {
+    this.#unsyncedBytes += length - this.#length
+    this.#length = length
     this.#tailCrc = tailCrc
-    this.#unsyncedBytes += end - start
-    if (this.#unsyncedBytes >= WRITEBACK_BYTES) this.#startWriteback()
   }
 
   /** Shortens an open block, never below what was synced. */
@@ -226,7 +252,7 @@ export class BlockFile {
     this.#cuts += 1
     this.#length = length
     this.#tailCrc = bytes === undefined ? 0 : crc32c(bytes)
-    await this.#state(length, this.#tailCrc)
+    await this.#state(this.view())
   }
 
   /** Resolves when everything appended before the call is on disk, names included. Calls share their work. */
@@ -252,42 +278,28 @@ export class BlockFile {
    * Reads `position` … `end` (at most 1 MiB, within the view) into `memory`, verifying every chunk it
    * touches. Answers the bytes asked for and the checksum of each piece of them. Throws CORRUPT.
    */
-  async read(
+  read(
     view: View,
     position: number,
     end: number,
     memory: Buffer,
   ): Promise<{ bytes: Buffer; crcs: number[] }> {
-    const start = chunkStart(position)
-    const stop = Math.min(view.length, chunkStart(end - 1) + CHECKSUM_CHUNK_BYTES)
-    const whole = memory.subarray(0, stop - start)
-    if ((await readAt(this.#dataFd, whole, start)) < whole.length) {
-      throw new FsError('CORRUPT', `block ${this.name.blockId} is shorter than ${stop} bytes`)
-    }
-    const crcs: number[] = []
-    for (let at = start; at < stop; at += CHECKSUM_CHUNK_BYTES) {
-      const chunk = whole.subarray(at - start, at - start + CHECKSUM_CHUNK_BYTES)
-      const crc = crc32c(chunk)
-      if (crc !== this.#expectedCrc(view, at)) {
-        throw new FsError('CORRUPT', `block ${this.name.blockId} fails its checksum at ${at}`, { offset: at })
-      }
-      const from = Math.max(position - at, 0)
-      const to = Math.min(end - at, chunk.length)
-      crcs.push(from === 0 && to === chunk.length ? crc : crc32c(chunk.subarray(from, to)))
-    }
-    return { bytes: whole.subarray(position - start, end - start), crcs }
+    const { length } = view
+    const expectedCrc = (at: number): number | undefined => this.#expectedCrc(view, at)
+    const { blockId } = this.name
+    return readVerified({ fd: this.#dataFd, blockId, length, position, end, expectedCrc }, memory)
   }
 
   /** Closes the files; nothing else is under way or may follow. */
   async close(): Promise<void> {
     await this.#writeback
     await closeFile(this.#dataFd)
-    if (this.#crcFd !== undefined) await closeFile(this.#crcFd)
+    await this.#slots?.close()
   }
 
   #expectedCrc(view: View, chunkOffset: number): number | undefined {
     const isWhole = chunkOffset + CHECKSUM_CHUNK_BYTES <= view.length
-    return isWhole ? this.#crcs[chunkOffset / CHECKSUM_CHUNK_BYTES] : view.tailCrc
+    return isWhole ? this.#sums.at(chunkOffset) : view.tailCrc
   }
 
   #checkWritable(): void {
@@ -295,37 +307,18 @@ export class BlockFile {
     if (this.isSealed) throw new FsError('INVALID_ARGUMENT', `block ${this.name.blockId} is sealed`)
   }
 
-  /** Keeps a piece's checksums; answers the one of the partial chunk that it ends in. */
-  #keepCrcs(piece: Piece, end: number): number {
-    const first = Math.floor(piece.offset / CHECKSUM_CHUNK_BYTES)
-    const whole = Math.floor(end / CHECKSUM_CHUNK_BYTES)
-    if (whole > this.#crcs.length) {
-      const larger = new Uint32Array(Math.max(whole, this.#crcs.length * 2))
-      larger.set(this.#crcs)
-      this.#crcs = larger
-    }
-    for (let index = first; index < whole; index++) this.#crcs[index] = piece.crcs[index - first] as number
-    return chunkStart(end) === end ? 0 : (piece.crcs[whole - first] as number)
+  #open(): SlotWriter {
+    assert(this.#slots !== undefined, 'only an open block has slots')
+    return this.#slots
   }
 
-  /**
-   * Writes what holds once the data up to `length` is written: new whole chunks, and a slot that states the
-   * length.
-   */
-  async #state(length: number, tailCrc: number): Promise<void> {
-    const crcFd = this.#crcFd as number
-    const first = Math.floor(this.#length / CHECKSUM_CHUNK_BYTES)
-    const end = Math.floor(length / CHECKSUM_CHUNK_BYTES)
-    this.#sequence += 1
-    const { generation } = this
-    const slot = encodeSlot({ length, tailCrc, generation, sequence: this.#sequence, sealed: false })
-    const writes = [writeAt(crcFd, [slot], slotPosition(this.#nextAcknowledged))]
-    if (end > first) {
-      const entries = encodeEntries(this.#crcs, first, end)
-      writes.push(writeAt(crcFd, [entries], ENTRIES_START + first * ENTRY_BYTES))
-    }
-    await Promise.all(writes)
-    this.#nextAcknowledged = otherSlot(this.#nextAcknowledged)
+  #statement({ length, tailCrc }: BlockEnd, sealed = false): Statement {
+    return { length, tailCrc, generation: this.#generation, sealed }
+  }
+
+  /** States the present length. */
+  async #state(end: BlockEnd): Promise<void> {
+    await this.#open().acknowledged(this.#statement(end), this.#sums.between(this.#length, end.length))
   }
 
   /**
@@ -335,20 +328,26 @@ export class BlockFile {
   async #takeBack(): Promise<void> {
     try {
       await truncateFile(this.#dataFd, this.#length)
-      await this.#state(this.#length, this.#tailCrc)
+      await this.#open().forgetSynced()
+      await this.#state(this.view())
     } catch (error) {
       this.#diskError = error as Error
     }
   }
 
+  /** The kernel tells a failed write once: the block must not go on as if it had not happened. */
+  #toDisk(): Promise<void> {
+    return syncData(this.#dataFd).catch((error: Error) => {
+      this.#diskError = error
+      throw error
+    })
+  }
+
   #startWriteback(): void {
     if (this.#writeback !== undefined || this.#syncing !== undefined) return
     this.#unsyncedBytes = 0
-    this.#writeback = syncData(this.#dataFd)
-      .catch(error => {
-        // The kernel tells a failed write once; the block must not go on as if it had not happened.
-        this.#diskError = error
-      })
+    this.#writeback = this.#toDisk()
+      .catch(() => undefined)
       .then(() => {
         this.#writeback = undefined
       })
@@ -369,9 +368,9 @@ export class BlockFile {
     await rename(from, blockPath(this.#dataDir, this.name, 'blk')).catch(error => {
       throw fromNodeError(error, 'seal')
     })
-    const crcFd = this.#crcFd
-    this.#crcFd = undefined
-    if (crcFd !== undefined) await closeFile(crcFd)
+    const slots = this.#slots
+    this.#slots = undefined
+    await slots?.close()
   }
 
   /** The slot names the seal, so that one round of syncs is all that a seal takes. */
@@ -379,16 +378,21 @@ export class BlockFile {
     this.#checkWritable()
     const length = this.#length
     if (length === this.#syncedLength && this.#isNamed && !sealed) return
-    this.#sequence += 1
-    const { generation } = this
-    const slot = encodeSlot({ length, generation, sequence: this.#sequence, tailCrc: this.#tailCrc, sealed })
-    const crcFd = this.#crcFd as number
-    await writeAt(crcFd, [slot], slotPosition(this.#nextSynced))
+    const slots = this.#open()
+    await slots.synced(this.#statement(this.view(), sealed))
     const names = this.#isNamed ? undefined : this.#folders.sync(this.name)
     this.#unsyncedBytes = 0
-    await Promise.all([syncData(this.#dataFd), syncData(crcFd), names])
+    await Promise.all([this.#toDisk(), slots.sync(), names])
+    this.#synced(length)
+  }
+
+  #synced(length: number): void {
     this.#isNamed = true
     this.#syncedLength = length
-    this.#nextSynced = otherSlot(this.#nextSynced)
+    this.#slots?.syncEnded()
   }
+}
+
+function bytesOf(pieces: readonly Piece[]): Uint8Array[] {
+  return pieces.map(piece => piece.bytes)
 }

@@ -55,6 +55,11 @@ async function append({ file }: HeldFile, bytes: Uint8Array): Promise<void> {
   await file.append([{ bytes, offset: length, crcs: chunkCrcs(bytes, length, tailCrc) }])
 }
 
+async function appendSynced({ file }: HeldFile, bytes: Uint8Array): Promise<void> {
+  const { length, tailCrc } = file.view()
+  await file.appendSynced([{ bytes, offset: length, crcs: chunkCrcs(bytes, length, tailCrc) }])
+}
+
 async function readAll({ file }: HeldFile): Promise<Buffer> {
   const view = file.view()
   const parts: Buffer[] = []
@@ -232,6 +237,42 @@ t.test('an interrupted sync leaves the sync before it', async t => {
   held = await store.use(name)
   t.equal(held.file.length, 50_000, 'the good slot was not the one written over')
   await abandon(store, held)
+})
+
+t.test('bytes that are appended and synced at once stay, whatever came before them', async t => {
+  const bytes = randomBytes(5 * KIB64)
+  for (const acknowledged of [0, 500, KIB64 + 9]) {
+    const { open, flip, path } = fixture(t)
+    let store = await open()
+    let held = await store.useOrCreate(name, 1)
+    await appendSynced(held, bytes.subarray(0, 1000))
+    t.equal(held.file.syncedLength, 1000)
+    if (acknowledged > 0) await append(held, bytes.subarray(1000, 1000 + acknowledged))
+    const before = held.file.length
+    const both = appendSynced(held, bytes.subarray(before, before + 2 * KIB64))
+    await Promise.all([both, held.file.sync()])
+    const { length } = held.file
+    t.equal(length, before + 2 * KIB64)
+    t.equal(held.file.syncedLength, length)
+    await abandon(store, held)
+    for (const index of [0, 1]) flip('crc', slotPosition(ACKNOWLEDGED_SLOT + index) + 2)
+    store = await open()
+    held = await store.useOrCreate(name, 1)
+    t.equal(held.file.syncedLength, length, 'what was acknowledged only is not needed')
+    t.ok((await readAll(held)).equals(bytes.subarray(0, length)))
+    await appendSynced(held, bytes.subarray(length, length + 3000))
+    await abandon(store, held)
+    // Its slot reached the disk, its data did not.
+    truncateSync(path('open'), length)
+    store = await open()
+    held = await store.useOrCreate(name, 1)
+    t.equal(held.file.length, length)
+    t.equal(held.file.syncedLength, length)
+    await appendSynced(held, bytes.subarray(length))
+    await held.file.seal()
+    t.ok((await readAll(held)).equals(bytes))
+    await abandon(store, held)
+  }
 })
 
 t.test('synced bytes that rotted are corruption, not a shorter block', async t => {

@@ -38,6 +38,8 @@ const FORMAT = 1
 const SECTOR_BYTES = 512
 const IDENTITY_BYTES = 24
 const SLOT_BYTES = 32
+/** What stands in the place of a slot that states nothing. */
+export const NO_SLOT = Buffer.alloc(SLOT_BYTES + 4)
 
 export function slotPosition(index: number): number {
   return SECTOR_BYTES * (1 + index)
