@@ -33,6 +33,8 @@ export interface MountFigures {
   readonly operations: Readonly<Record<string, { readonly count: number }>>
   /** Inodes and names that the kernel was told to forget, and how often it was too busy for one name. */
   readonly invalidations: { readonly inodes: number; readonly names: number; readonly epochs: number }
+  /** Of directory leases; absent without them. */
+  readonly leases?: Readonly<Record<string, number>>
 }
 
 export class Mounted {

@@ -211,11 +211,11 @@ async function connectContext(options: MountOptions): Promise<MountContext> {
     if (status.kind !== KIND.directory) {
       throw new FsError('NOT_A_DIRECTORY', `${path} is not a directory of Hopbine`, { path })
     }
-    const leases = who.superuser && !options.readOnly ? await openLeases(options, rpc) : undefined
-    const client = leases ?? rpc
     const openInodes = new OpenInodes(rpc)
-    await openInodes.start()
     const nodes = new NodeTable(status.id, openInodes)
+    const leases = who.superuser && !options.readOnly ? await openLeases(options, rpc, nodes) : undefined
+    const client = leases ?? rpc
+    await openInodes.start()
     return new MountContext({
       session: { rpc: client, blocks: new BlockPool(), leases: new LeaseRenewer(rpc), home: '/', umask: 0 },
       rpc: client,
@@ -246,9 +246,16 @@ async function takeOver({ deadJournals, deadSessions, logger }: MountOptions, rp
 async function openLeases(
   { journal, logger }: MountOptions,
   rpc: RpcClient,
+  nodes: NodeTable,
 ): Promise<LeasedNamespace | undefined> {
   if (journal === undefined) return undefined
-  return LeasedNamespace.open({ rpc, journalPath: journal.path, owner: journal.owner, logger })
+  return LeasedNamespace.open({
+    rpc,
+    journalPath: journal.path,
+    owner: journal.owner,
+    logger,
+    isOpenForWriting: inodeId => nodes.find(inodeId)?.open?.isOpenForWriting === true,
+  })
 }
 
 async function startSession(

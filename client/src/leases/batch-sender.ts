@@ -107,7 +107,7 @@ export class BatchSender {
     try {
       for (;;) {
         const first = queue.nextNumber
-        const steps = queue.take(BATCH_OPERATIONS_MAX, BATCH_BYTES_MAX)
+        const steps = await this.#take()
         if (steps.length === 0 && !ids.isWaitedFor && !queue.rooms.isWaitedFor) break
         if (!(await this.#send(first, steps))) return
         const isWaitedFor = queue.hasWaiters || ids.isWaitedFor || queue.rooms.isWaitedFor
@@ -117,6 +117,22 @@ export class BatchSender {
       this.#isRunning = false
     }
     if (queue.waitingCount > 0) this.wake(queue.hasWaiters)
+  }
+
+  /** Until the journal takes them; none when the queue has ended. */
+  async #take(): Promise<readonly QueuedStep[]> {
+    const { queue } = this.#parts
+    while (!this.#isStopped) {
+      try {
+        return queue.take(BATCH_OPERATIONS_MAX, BATCH_BYTES_MAX)
+      } catch (error) {
+        if (!isFsError(error)) throw error
+        this.trouble = error
+        queue.tell(error)
+        await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+      }
+    }
+    return []
   }
 
   /** Until the batch is applied. False when the queue has ended. */

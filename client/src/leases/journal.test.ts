@@ -20,10 +20,10 @@ function begin(name: string): { path: string; journal: Journal; queue: Operation
   return { path, journal, queue: new OperationQueue(journal) }
 }
 
-function add(queue: OperationQueue, path: string): QueuedStep {
+function add(queue: OperationQueue, path: string, isOfOpenFile = false): QueuedStep {
   const request = { path, mode: 0o755, umask: undefined }
   const time = { seconds: 7, nanos: 8 }
-  return queue.add({ method: mkdir, request, principal: ADA, time, inodeId: 5, about: [5] })
+  return queue.add({ method: mkdir, request, principal: ADA, time, inodeId: 5, about: [5], isOfOpenFile })
 }
 
 function pathsIn(path: string): string[] {
@@ -35,7 +35,7 @@ t.test('what was queued is read back: in order, amended, without what was cancel
   const { path, queue } = begin('order')
   const steps = ['/a', '/b', '/c'].map(name => add(queue, name))
   queue.amend(steps[0] as QueuedStep, mkdir, { path: '/z', mode: 0o700, umask: undefined })
-  queue.cancel(steps[1] as QueuedStep)
+  queue.cancel([steps[1] as QueuedStep])
   t.same(pathsIn(path), ['/z', '/c'])
   const read = readJournal(path)
   t.same(read?.head, { ...HEAD, applied: 0 })
@@ -43,6 +43,32 @@ t.test('what was queued is read back: in order, amended, without what was cancel
   t.match(read?.steps[0]?.operation, { method: mkdir.id, seconds: 7, nanos: 8, inodeId: 5 })
   t.equal(statSync(path).mode & 0o777, 0o600, 'nobody else reads what users wrote')
   t.end()
+})
+
+t.test('what concerns an open file is written at its close, at the next change, or soon', async t => {
+  const { path, queue } = begin('open')
+  const again = { path: '/z', mode: 0o700, umask: undefined }
+  const open = add(queue, '/a', true)
+  queue.amend(open, mkdir, again)
+  t.same(pathsIn(path), [])
+  const { size } = statSync(path)
+  queue.writeDown()
+  t.same(pathsIn(path), ['/z'])
+  const once = statSync(path).size - size
+  add(queue, '/y')
+  const alone = statSync(path).size - size - once
+  t.equal(once, alone, 'once, however often it changed')
+  add(queue, '/b', true)
+  add(queue, '/c')
+  t.same(pathsIn(path), ['/z', '/y', '/b', '/c'], 'in order')
+  queue.cancel([add(queue, '/d', true)])
+  t.same(pathsIn(path), ['/z', '/y', '/b', '/c'])
+  add(queue, '/e', true)
+  queue.take(9, 1_000_000)
+  t.same(pathsIn(path), ['/z', '/y', '/b', '/c', '/e'], 'before it is sent')
+  add(queue, '/f', true)
+  while (pathsIn(path).length < 6) await new Promise(resolve => setTimeout(resolve, 5))
+  t.same(pathsIn(path).at(-1), '/f')
 })
 
 t.test('a journal that was cut anywhere gives a beginning of what was queued', t => {

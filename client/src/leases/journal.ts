@@ -1,6 +1,7 @@
 /**
  * The journal of a queue: a file that knows every operation before it is answered, so that a daemon that is
- * killed loses nothing that it answered. It is not synced to the disk: a crash of the machine may cut its
+ * killed loses nothing that it answered; but what concerns a file that is open for writing it knows by the
+ * file's close. It is not synced to the disk: a crash of the machine may cut its
  * end. Records carry their length and a CRC32C; reading ends at the first that is not whole.
  */
 import {
@@ -13,7 +14,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
-import { FsError } from '@hopbine/common/base/errors.ts'
+import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { queuedOperation } from '@hopbine/common/protocol/directory-leases.ts'
 import { flag, int, list, record, text, u8, type ValueOf } from '@hopbine/common/wire/codec.ts'
 import { crc32c } from '@hopbine/common/wire/crc32c.ts'
@@ -25,6 +26,9 @@ import { type QueuedStep, type StepLog, wireOf } from './operation-queue.ts'
 const CUT_BYTES = 1024 * 1024
 /** A journal is written anew, with what is not committed only, beyond so many bytes. */
 const REWRITE_BYTES = 128 * 1024 * 1024
+
+/** What concerns an open file is written after so long at the latest, in milliseconds. */
+const OPEN_FILE_MS = 50
 
 const RECORD = { head: 1, added: 2, amended: 3, cancelled: 4 } as const
 /** Length and checksum before each record. */
@@ -63,9 +67,15 @@ const writer = new Writer()
 
 export class Journal implements StepLog {
   readonly path: string
+  /** Writes to the file so far. */
+  writes = 0
   readonly #head: Omit<JournalHead, 'applied'>
   #fd: number
   #bytes = 0
+  /** Steps that changed since they were written. */
+  readonly #unwritten = new Set<QueuedStep>()
+  readonly #written = new WeakSet<QueuedStep>()
+  #timer: NodeJS.Timeout | undefined
 
   private constructor(path: string, head: Omit<JournalHead, 'applied'>) {
     this.path = path
@@ -81,18 +91,43 @@ export class Journal implements StepLog {
   }
 
   added(step: QueuedStep): void {
-    this.#write(RECORD.added, () => encodeStep(step))
+    this.#unwritten.add(step)
+    if (step.isOfOpenFile) return this.#writeSoon()
+    try {
+      this.writeDown()
+    } catch (error) {
+      // It is refused; what was answered before is still to be written.
+      this.#unwritten.delete(step)
+      throw error
+    }
   }
 
   amended(step: QueuedStep): void {
-    this.#write(RECORD.amended, () => encodeStep(step))
+    this.#unwritten.add(step)
+    if (step.isOfOpenFile) this.#writeSoon()
+    else this.writeDown()
   }
 
-  cancelled({ ticket }: QueuedStep): void {
-    this.#write(RECORD.cancelled, () => cancelRecord.encode(writer, { ticket }))
+  cancelled(steps: readonly QueuedStep[]): void {
+    for (const step of steps) this.#unwritten.add(step)
+    this.writeDown()
+  }
+
+  /** One write for all of it, in order. */
+  writeDown(): void {
+    if (this.#unwritten.size === 0) return
+    const steps = [...this.#unwritten].sort((a, b) => a.ticket - b.ticket)
+    writer.reset()
+    for (const step of steps) this.#frameStep(step)
+    this.#append()
+    for (const step of steps) this.#written.add(step)
+    this.#unwritten.clear()
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   emptied(applied: number): void {
+    this.#unwritten.clear()
     if (this.#bytes < CUT_BYTES) return
     this.cut(applied)
   }
@@ -115,51 +150,90 @@ export class Journal implements StepLog {
     this.#fd = openEmpty(next)
     this.#bytes = 0
     this.#writeHead(applied)
-    for (const step of steps) this.added(step)
+    for (const step of steps) this.#unwritten.add(step)
+    this.writeDown()
     renameSync(next, this.path)
     closeSync(old)
   }
 
+  /** Nothing more comes; the file stays. */
+  leave(): void {
+    this.#writeWhatGoes()
+    clearTimeout(this.#timer)
+  }
+
   /** The queue ended in order. */
   remove(): void {
+    clearTimeout(this.#timer)
     closeSync(this.#fd)
     rmSync(this.path, { force: true })
   }
 
   /** What is in it cannot be committed; it is kept aside for whoever looks for the bytes. */
   setAside(): string {
+    this.leave()
     closeSync(this.#fd)
     return setJournalAside(this.path)
   }
 
   #writeHead(applied: number): void {
-    this.#write(RECORD.head, () => headRecord.encode(writer, { format: FORMAT, ...this.#head, applied }))
-  }
-
-  #write(kind: number, encode: () => void): void {
     writer.reset()
-    writer.u32(0)
-    writer.u32(0)
-    writer.u8(kind)
-    encode()
-    const bytes = writer.view()
-    const body = bytes.subarray(FRAME_BYTES)
-    bytes.writeUInt32LE(body.length, 0)
-    bytes.writeUInt32LE(crc32c(body), 4)
-    for (let at = 0; at < bytes.length; ) at += this.#append(bytes.subarray(at))
-    this.#bytes += bytes.length
+    frame(RECORD.head, () => headRecord.encode(writer, { format: FORMAT, ...this.#head, applied }))
+    this.#append()
   }
 
-  #append(bytes: Buffer): number {
+  #frameStep(step: QueuedStep): void {
+    const isKnown = this.#written.has(step)
+    if (step.state !== 'cancelled') {
+      frame(isKnown ? RECORD.amended : RECORD.added, () => encodeStep(step))
+    } else if (isKnown) {
+      frame(RECORD.cancelled, () => cancelRecord.encode(writer, { ticket: step.ticket }))
+    }
+  }
+
+  #writeSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#writeWhatGoes()
+      if (this.#unwritten.size > 0) this.#writeSoon()
+    }, OPEN_FILE_MS).unref()
+  }
+
+  /** Nobody waits for it. Who closes a file that could not be written down hears why. */
+  #writeWhatGoes(): void {
     try {
-      return writeSync(this.#fd, bytes)
+      this.writeDown()
     } catch (error) {
-      // Nothing was answered yet: the operation is refused, and what a failed write left is cut off.
+      if (!isFsError(error)) throw error
+    }
+  }
+
+  /** What the writer holds, or nothing of it. */
+  #append(): void {
+    const bytes = writer.view()
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at)
+    } catch (error) {
       ftruncateSync(this.#fd, this.#bytes)
       const { code, message } = error as NodeJS.ErrnoException
       throw new FsError(code === 'ENOSPC' ? 'NO_SPACE' : 'INTERNAL', `the journal ${this.path}: ${message}`)
     }
+    this.#bytes += bytes.length
+    this.writes += 1
   }
+}
+
+/** Writes one record behind the others of the writer. */
+function frame(kind: number, encode: () => void): void {
+  const start = writer.position
+  writer.u32(0)
+  writer.u32(0)
+  writer.u8(kind)
+  encode()
+  const bytes = writer.view()
+  const body = bytes.subarray(start + FRAME_BYTES)
+  bytes.writeUInt32LE(body.length, start)
+  bytes.writeUInt32LE(crc32c(body), start + 4)
 }
 
 function encodeStep(step: QueuedStep): void {

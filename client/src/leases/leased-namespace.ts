@@ -50,6 +50,8 @@ export interface LeasedNamespaceOptions {
   /** Says in the journal whose it is. */
   readonly owner: string
   readonly logger: Logger
+  /** Whether its close, which says `writeDown`, is to come. Absent: the journal knows before each answer. */
+  isOpenForWriting?(inodeId: number): boolean
   /** Directories that nobody used for so long are given back, in milliseconds; default: two minutes. */
   readonly idleMs?: number
   /** The kernel may hold what is not true any more. */
@@ -262,6 +264,11 @@ export class LeasedNamespace implements MountClient {
     await queue.sync()
   }
 
+  /** What was answered about open files is in the journal when it returns. */
+  writeDown(): void {
+    this.#term?.tenure.queue.writeDown()
+  }
+
   /**
    * Commits everything and gives everything back. What cannot be committed within so many milliseconds stays
    * in the journal. Never rejects.
@@ -287,8 +294,7 @@ export class LeasedNamespace implements MountClient {
     tenure.leave()
     this.#term = undefined
     const { journalPath: journal, logger } = this.#options
-    const operations = tenure.queue.count
-    logger.warn({ operations, journal, reason }, 'journal-left-to-the-next-mount')
+    logger.warn({ operations: tenure.queue.count, journal, reason }, 'journal-left-to-the-next-mount')
   }
 
   /** Counters and sizes, for people and programs that watch. */
@@ -311,7 +317,7 @@ export class LeasedNamespace implements MountClient {
   }
 
   async #openTerm(): Promise<void> {
-    const { journalPath, owner } = this.#options
+    const { journalPath, owner, isOpenForWriting, idleMs } = this.#options
     const tenure = await Tenure.open({
       rpc: this.#rpc,
       clientId: this.#rpc.clientId,
@@ -320,8 +326,8 @@ export class LeasedNamespace implements MountClient {
       self: this.#self,
       counters: this.counters,
       clock: this.#clock,
+      isOpenForWriting,
     })
-    const { idleMs } = this.#options
     const keeper = new LeaseKeeper({ tenure, rpc: this.#rpc, counters: this.counters, idleMs })
     tenure.onLost = error => this.#lose(tenure, error)
     this.#term = { tenure, keeper, forwarder: new Forwarder(tenure, keeper, this.#rpc) }
@@ -329,9 +335,9 @@ export class LeasedNamespace implements MountClient {
 
   /** Each connection is told whose recalls it takes, before anything is asked on it. */
   async #attach(ask: (request: { queueId: string }) => Promise<unknown>): Promise<void> {
+    const sentMs = this.#clock.nowMs
     const tenure = this.#term?.tenure
     if (tenure === undefined) return
-    const sentMs = this.#clock.nowMs
     try {
       await ask({ queueId: tenure.queueId })
       tenure.renewed(sentMs)
@@ -354,9 +360,7 @@ export class LeasedNamespace implements MountClient {
    */
   #lose(tenure: Tenure, reason: FsError): void {
     if (tenure.isOver) return
-    const open = [...tenure.overlay.inodes.values()]
-      .filter(({ isOpenHere }) => isOpenHere)
-      .map(({ id }) => id)
+    const open = [...tenure.overlay.inodes.values()].flatMap(({ id, isOpenHere }) => (isOpenHere ? id : []))
     const { lost, kept } = tenure.fail()
     const inodes = new Set([...lost.flatMap(({ about }) => about), ...open])
     for (const id of inodes) if (this.#lost.size < LOST_INODES_MAX) this.#lost.add(id)

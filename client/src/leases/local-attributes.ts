@@ -114,6 +114,7 @@ function setAgain(state: LocalState, inode: LocalInode): boolean {
   const { attributesStep: step } = inode
   if (step === undefined || !state.queue.isLast(step)) return false
   const time = state.time()
+  step.isOfOpenFile = state.isOpenForWriting?.(inode.id) === true
   state.queue.retime(step, time)
   setChanged(inode.status, time)
   return true
@@ -128,7 +129,8 @@ function save<Req extends { path: string }>(
   change: () => void,
 ): StatusAnswer {
   const time = state.time()
-  const step = queueStep(state, { method, request, caller, time, about: [inode] })
+  const isOfOpenFile = state.isOpenForWriting?.(inode.id) === true
+  const step = queueStep(state, { method, request, caller, time, about: [inode], isOfOpenFile })
   inode.own?.push(step)
   inode.attributesStep = step
   change()

@@ -110,6 +110,7 @@ export function localComplete(
     const detour = setContent(state, inode, resized(content, size))
     if (detour !== undefined) return detour
   }
+  if (!isOpenForWriting(state, inode)) state.queue.writeDown()
   close(inode)
   return { status: named(inode.status, '') }
 }
@@ -122,6 +123,7 @@ export function localAbandon(
   // It changes nothing that anybody sees, so that a full disk is no hindrance.
   const inode = openHere(state, inodeId, 'look')
   if (inode instanceof Detour) return inode
+  if (!isOpenForWriting(state, inode)) state.queue.writeDown()
   close(inode)
   return {}
 }
@@ -141,6 +143,10 @@ function openHere(state: LocalState, inodeId: number, purpose: Purpose = 'change
   const detour = hindranceOf(state, inode, purpose)
   if (detour !== undefined) return detour
   return inode.isOpenHere ? inode : Detour.forward
+}
+
+function isOpenForWriting(state: LocalState, inode: LocalInode): boolean {
+  return state.isOpenForWriting?.(inode.id) === true
 }
 
 function close(inode: LocalInode): void {
@@ -194,8 +200,10 @@ function queueContent(
     const detour = state.roomFor(charge)
     if (detour !== undefined) return detour
     const request = { inodeId: inode.id, inline: content }
-    const about = [inode]
-    const step = queueStep(state, { method: writeInline, request, caller: state.self, time, about, charge })
+    const caller = state.self
+    const isOfOpenFile = isOpenForWriting(state, inode)
+    const whole = { method: writeInline, request, caller, time, about: [inode], charge, isOfOpenFile }
+    const step = queueStep(state, whole)
     inode.own?.push(step)
     inode.draft = { step, request: undefined, sizeBefore: status.size }
     return undefined
@@ -204,6 +212,7 @@ function queueContent(
   const charge = chargeOf(quotaRoot, request === undefined ? 0 : 1, bytesOf(sizeBefore))
   const detour = state.roomFor(charge, step.charge)
   if (detour !== undefined) return detour
+  step.isOfOpenFile = isOpenForWriting(state, inode)
   if (request === undefined) {
     state.queue.amend(step, writeInline, { inodeId: inode.id, inline: content }, time, charge)
     return undefined

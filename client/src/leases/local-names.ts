@@ -94,6 +94,7 @@ export function localCreate(
       replication,
       flags: inline.length > 0 ? FLAG.inline : 0,
       generation: 1,
+      isOpened: request.inline === undefined,
     },
     create,
     whole,
@@ -231,8 +232,10 @@ function removeQuietly(
     return false
   const request = { path: inodePath(directory.id), atime: undefined, mtime: { ...time } }
   // Whoever may take names out of a directory may set its times.
-  queueStep(state, { method: utimes, request, caller, time, about: [directory.inode] })
-  for (const step of own) state.queue.cancel(step)
+  const about = [directory.inode]
+  // Both are written down together.
+  queueStep(state, { method: utimes, request, caller, time, about, isOfOpenFile: true })
+  state.queue.cancel(own)
   return true
 }
 
@@ -310,6 +313,8 @@ interface NewInode {
   readonly replication?: number
   readonly flags?: number
   readonly generation: number
+  /** Its maker is going to write it. */
+  readonly isOpened?: boolean
 }
 
 /** A new inode at a free place: queued, then known. */
@@ -331,8 +336,9 @@ function make<Req>(
   const inode = new LocalInode(newStatus(id, place.directory.status, caller, kind, time))
   inode.isBornHere = true
   inode.isPlain = true
-  const about = [inode, place.directory.inode]
-  inode.own = [queueStep(state, { method, request, caller, time, inodeId: id, about, charge })]
+  const step = { method, request, caller, time, inodeId: id, about: [inode, place.directory.inode], charge }
+  const isOfOpenFile = kind.isOpened === true && state.isOpenForWriting !== undefined
+  inode.own = [queueStep(state, { ...step, isOfOpenFile })]
   state.overlay.inodes.set(id, inode)
   addName(state, place, inode, time)
   return inode

@@ -25,6 +25,11 @@ export interface LocalState {
   readonly self: LocalCaller
   readonly overlay: Overlay
   readonly queue: OperationQueue
+  /**
+   * Whether a program has it open for writing, so that its close is to come, which writes the journal.
+   * Undefined: nobody tells, and everything is written at once.
+   */
+  readonly isOpenForWriting: ((inodeId: number) => boolean) | undefined
   /** Time of an operation that happens now; never before the one before. */
   time(): StepTime
   /** An inode id of a range of this queue; 0: there is none left. */
@@ -186,11 +191,12 @@ export function queueStep<Req>(
     readonly inodeId?: number
     readonly about: readonly LocalInode[]
     readonly charge?: Charge | undefined
+    /** It is about a file that is open for writing. */
+    readonly isOfOpenFile?: boolean
   },
 ): QueuedStep {
-  const { method, request, caller, time, inodeId = 0, about, charge } = step
-  const ids = about.map(inode => inode.id)
-  const queued = state.queue.add({ method, request, principal: caller, time, inodeId, about: ids, charge })
+  const { caller, about, ...rest } = step
+  const queued = state.queue.add({ ...rest, principal: caller, about: about.map(inode => inode.id) })
   for (const inode of about) inode.pending = queued.ticket
   return queued
 }

@@ -18,8 +18,13 @@ class Told implements StepLog {
     this.events.push(`amended ${ticket}`)
   }
 
-  cancelled({ ticket }: QueuedStep): void {
-    this.events.push(`cancelled ${ticket}`)
+  cancelled(steps: readonly QueuedStep[]): void {
+    if (this.isFull) throw lostError()
+    for (const { ticket } of steps) this.events.push(`cancelled ${ticket}`)
+  }
+
+  writeDown(): void {
+    if (this.isFull) throw lostError()
   }
 
   emptied(applied: number): void {
@@ -37,7 +42,7 @@ t.test('operations are sent in order, numbered without those that were cancelled
   const told = new Told()
   const queue = new OperationQueue(told)
   const steps = ['/a', '/b', '/c', '/d'].map(path => add(queue, path))
-  queue.cancel(steps[1] as QueuedStep)
+  queue.cancel([steps[1] as QueuedStep])
   t.equal(queue.nextNumber, 1)
   const first = queue.take(2, 1_000_000).map(({ ticket }) => ticket)
   t.same(first, [1, 3])
@@ -66,7 +71,7 @@ t.test('only what was not sent is amended or cancelled, and only the last one ge
   t.throws(() => queue.amend(second, chmod, { path: '/c', mode: 1 }))
   queue.take(1, 1_000_000)
   t.throws(() => queue.amend(first, mkdir, request))
-  t.throws(() => queue.cancel(first))
+  t.throws(() => queue.cancel([first]))
   t.end()
 })
 
@@ -107,6 +112,13 @@ t.test('an operation that cannot be written down never happened', t => {
   told.isFull = true
   t.throws(() => add(queue, '/a'))
   t.equal(queue.count, 0)
+  told.isFull = false
   t.same(queue.take(9, 1_000_000), [])
+  const step = add(queue, '/b')
+  told.isFull = true
+  t.throws(() => queue.take(9, 1_000_000), 'what is not written down is not sent')
+  t.throws(() => queue.cancel([step]))
+  told.isFull = false
+  t.same(queue.take(9, 1_000_000), [step], 'and goes on waiting')
   t.end()
 })

@@ -39,14 +39,22 @@ export interface QueuedStep {
   request: Uint8Array
   /** What it may add below a quota, until it is committed. */
   charge?: Charge | undefined
+  /** It is about a file that is open for writing: it may be written down with the file's close. */
+  isOfOpenFile: boolean
   state: 'waiting' | 'sent' | 'cancelled'
 }
 
-/** What is written down before an operation is answered. */
+/**
+ * What is written down before an operation is answered, or, if it is of an open file, by `writeDown`. Throws
+ * what keeps it from being written; then it is not.
+ */
 export interface StepLog {
   added(step: QueuedStep): void
   amended(step: QueuedStep): void
-  cancelled(step: QueuedStep): void
+  /** Their state says so. */
+  cancelled(steps: readonly QueuedStep[]): void
+  /** Everything that was told is written when it returns. */
+  writeDown(): void
   /** Nothing waits and nothing is on its way; `applied` operations are committed. */
   emptied(applied: number): void
 }
@@ -59,6 +67,7 @@ export interface NewStep<Req> {
   readonly inodeId?: number
   readonly about: readonly number[]
   readonly charge?: Charge | undefined
+  readonly isOfOpenFile?: boolean
 }
 
 interface Waiter {
@@ -132,7 +141,8 @@ export class OperationQueue {
     return ticket <= this.#settled
   }
 
-  add<Req>({ method, request, principal, time, inodeId = 0, about, charge }: NewStep<Req>): QueuedStep {
+  add<Req>(next: NewStep<Req>): QueuedStep {
+    const { method, request, principal, time, inodeId = 0, about, charge, isOfOpenFile = false } = next
     if (this.#failure !== undefined) throw this.#failure
     const step: QueuedStep = {
       ticket: this.#nextTicket++,
@@ -144,6 +154,7 @@ export class OperationQueue {
       nanos: time.nanos,
       request: encodeRequest(method, request),
       charge,
+      isOfOpenFile,
       state: 'waiting',
     }
     this.#log.added(step)
@@ -200,21 +211,39 @@ export class OperationQueue {
     this.amended += 1
   }
 
-  /** An operation that was not sent never was. */
-  cancel(step: QueuedStep): void {
-    assert(step.state === 'waiting', 'only what was not sent is cancelled')
-    step.state = 'cancelled'
-    this.#log.cancelled(step)
-    this.rooms.refund(step.charge)
-    this.#bytes -= step.request.length
-    this.#count -= 1
-    this.cancelled += 1
-    step.request = NOTHING
+  /** Operations that were not sent never were; nothing changes if that cannot be written down. */
+  cancel(steps: readonly QueuedStep[]): void {
+    for (const step of steps) {
+      assert(step.state === 'waiting', 'only what was not sent is cancelled')
+      step.state = 'cancelled'
+    }
+    try {
+      this.#log.cancelled(steps)
+    } catch (error) {
+      for (const step of steps) step.state = 'waiting'
+      throw error
+    }
+    for (const step of steps) {
+      this.rooms.refund(step.charge)
+      this.#bytes -= step.request.length
+      step.request = NOTHING
+    }
+    this.#count -= steps.length
+    this.cancelled += steps.length
     if (this.#count === 0) this.#empty()
   }
 
-  /** The next operations to send together, in order; none while nothing waits. */
+  /** Everything that was queued is in the log when it returns. */
+  writeDown(): void {
+    this.#log.writeDown()
+  }
+
+  /**
+   * The next operations to send together, in order; none while nothing waits. Numbers follow from the log, so
+   * what it does not know is not sent: throws what keeps it from being written.
+   */
   take(countMax: number, bytesMax: number): QueuedStep[] {
+    this.#log.writeDown()
     const taken: QueuedStep[] = []
     let bytes = 0
     let at = 0

@@ -39,6 +39,7 @@ export interface TenureParts {
   readonly self: LocalCaller
   readonly counters: LeaseCounters
   readonly clock: LeaseClock
+  readonly isOpenForWriting: LocalState['isOpenForWriting']
 }
 
 /** What a queue and its leases are now. */
@@ -50,12 +51,14 @@ export function figuresOf(tenure: Tenure | undefined): Record<string, number> {
     entries: tenure?.overlay.entryCount ?? 0,
     waiting: tenure?.queue.count ?? 0,
     waitingBytes: tenure?.queue.bytes ?? 0,
+    journalWrites: tenure?.journal.writes ?? 0,
   }
 }
 
 export class Tenure implements LocalState {
   readonly queueId = randomBytes(16).toString('hex')
   readonly self: LocalCaller
+  readonly isOpenForWriting: LocalState['isOpenForWriting']
   readonly overlay = new Overlay()
   readonly ids = new IdPool()
   readonly journal: Journal
@@ -78,6 +81,7 @@ export class Tenure implements LocalState {
   private constructor(parts: TenureParts) {
     this.#parts = parts
     this.self = parts.self
+    this.isOpenForWriting = parts.isOpenForWriting
     const { clientId, owner } = parts
     this.journal = Journal.create(parts.journalPath, { queueId: this.queueId, clientId, owner })
     this.queue = new OperationQueue(this.journal)
@@ -205,7 +209,9 @@ export class Tenure implements LocalState {
 
   /** Ends without the namenode: what is not committed stays in the journal. */
   leave(): void {
-    if (!this.isOver) this.#end()
+    if (this.isOver) return
+    this.#end()
+    this.journal.leave()
   }
 
   #end(): void {

@@ -239,6 +239,7 @@ export function flushFile(
   const saved = file.flushNow(isWritable) ? undefined : file.flush(isWritable)
   return after(saved, () => {
     context.writeMemory.note(file)
+    if (isWritable) context.parts.leases?.writeDown()
     return done(header)
   })
 }

@@ -61,6 +61,10 @@ export class OpenFile {
     return this.#handles
   }
 
+  get isOpenForWriting(): boolean {
+    return this.#writableHandles > 0
+  }
+
   get hasWriter(): boolean {
     return this.#writer !== undefined
   }

@@ -1,0 +1,62 @@
+// test-timeout-seconds: 300
+/** How often the kernel asks a mount, and what an answer costs beside it: counted, not timed. */
+import * as fs from 'node:fs/promises'
+import t from 'tap'
+import { ProcessCluster } from '../cluster/processes.ts'
+import { requireMounting } from '../testing/require-mounting.ts'
+import { Mounted, type MountFigures } from './mounted.ts'
+
+requireMounting(t, 'NO UPCALL OF A MOUNT WAS COUNTED')
+
+t.setTimeout(300_000)
+const cluster = await ProcessCluster.open({ datanodes: 1, mustOwn: true, keep: false, transport: 'unix' })
+const mount = await Mounted.start(cluster.home.path)
+t.teardown(async () => {
+  await mount.remove()
+  await cluster.close()
+})
+
+const FILES = 50
+const names = Array.from({ length: FILES }, (_, index) => `file-${index}`)
+
+interface Counted {
+  /** Requests of the kernel by their kind. */
+  readonly upcalls: Readonly<Record<string, number>>
+  /** Differences of the figures of directory leases. */
+  readonly leases: Readonly<Record<string, number>>
+}
+
+/** What the mount was asked during a piece of work. */
+async function counted(work: () => Promise<unknown>): Promise<Counted> {
+  const before = await mount.figures()
+  await work()
+  const after = await mount.figures()
+  const kinds = Object.entries(after.operations)
+  const upcalls = kinds.map(([name, { count }]) => [name, count - (before.operations[name]?.count ?? 0)])
+  const leases = Object.entries(leasesOf(after)).map(([name, count]) => [
+    name,
+    count - (leasesOf(before)[name] ?? 0),
+  ])
+  return { upcalls: Object.fromEntries(upcalls), leases: Object.fromEntries(leases) }
+}
+
+function leasesOf(figures: MountFigures): Readonly<Record<string, number>> {
+  return figures.leases ?? {}
+}
+
+t.test('a file that is made, written, changed and closed is one write of the journal', async t => {
+  await fs.mkdir(mount.path('made'))
+  const { leases } = await counted(async () => {
+    for (const name of names) {
+      const file = await fs.open(mount.path('made', name), 'wx')
+      await file.writeFile(name)
+      await file.utimes(1, 1)
+      await file.chmod(0o600)
+      await file.close()
+    }
+  })
+  const writes = leases.journalWrites ?? 0
+  t.ok(writes >= FILES, `${writes} writes: none is closed before it is written`)
+  // Batches leave after 50 ms, and what is open then is written before.
+  t.ok(writes <= FILES * 1.5, `${writes} writes`)
+})
