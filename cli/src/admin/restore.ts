@@ -2,7 +2,7 @@
  * `hopbine admin restore FILE`: puts a backup in the place of the namenode's store, while nothing runs on
  * the home. It asks the namenode's own code to do it and touches no file of it itself.
  */
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Restored } from '@hopbine/namenode/server/restore.ts'
 import { CommandError, EXIT } from '../exit.ts'
@@ -42,6 +42,10 @@ export const command = defineCommand({
     )
     try {
       prepareHome(layout)
+      if (existsSync(layout.groupFile)) {
+        const what = `${layout.home} has a group of namenodes, whose members cannot be put back one by one`
+        throw new CommandError(`${what}: restore onto an empty home, which has one namenode`)
+      }
       const { restoreBackup } = await import('@hopbine/namenode/server/restore.ts')
       const restored = restoreBackup(layout.namenodeFolder, file)
       const out = new Printer()

@@ -8,6 +8,11 @@ export const ADMIN_COMMANDS: readonly CommandRow[] = [
     load: () => import('../admin/status.ts'),
   },
   {
+    name: 'cluster',
+    sentence: 'Show the group of namenodes, or let another member lead.',
+    load: () => import('../admin/cluster.ts'),
+  },
+  {
     name: 'fsck',
     sentence: 'Check totals, tables and blocks; repair totals with --repair.',
     load: () => import('../admin/fsck.ts'),

@@ -1,10 +1,15 @@
 /** `hopbine datanode`: one datanode in the foreground. `hopbine up` starts them like this. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { CommandError, UsageError } from '../exit.ts'
+import type { Seed } from '@hopbine/common/rpc/server-choice.ts'
+import type { NamenodeSeeds } from '@hopbine/datanode/server/namenode-link.ts'
+import { CommandError } from '../exit.ts'
+import { parseAddress, type ServerAddress } from '../options/addresses.ts'
 import { defineCommand } from '../options/command.ts'
 import { logFormatOption, logLevelOption } from '../options/common.ts'
 import { runRole } from '../up/role.ts'
+
+const DEFAULT_NAMENODE = '127.0.0.1:7440'
 
 export const command = defineCommand({
   name: 'datanode',
@@ -23,8 +28,10 @@ export const command = defineCommand({
       name: 'namenode',
       type: 'text',
       value: 'ADDRESS',
-      default: '127.0.0.1:7440',
-      sentence: 'HOST:PORT of the namenode, or the path of its Unix socket.',
+      multiple: true,
+      defaultNote: '127.0.0.1:7440',
+      sentence:
+        'HOST:PORT of the namenode, or the path of its Unix socket; of a group all, in their order.',
       setting: true,
     },
     {
@@ -69,20 +76,18 @@ export const command = defineCommand({
   ],
   async run({ values }) {
     const dataFolder = resolve(values['data-dir'])
-    const namenode = parseAddress(values.namenode)
+    const named = values.namenode.length === 0 ? [DEFAULT_NAMENODE] : values.namenode
+    const addresses = named.map(text => parseAddress('namenode', text))
     const tokenFile = resolve(values['token-file'] ?? `${dataFolder}/../secrets/rpc.token`)
     return runRole({
       role: 'datanode',
       dataFolder,
-      facts: [`namenode ${values.namenode}`],
+      facts: [`namenode ${named.join(' ')}`],
       async start() {
         const { startDatanode } = await import('@hopbine/datanode/server/datanode.ts')
         const datanode = await startDatanode({
           dataDir: dataFolder,
-          namenode: {
-            address: namenode,
-            ...('path' in namenode ? {} : { token: readToken(tokenFile) }),
-          },
+          namenode: seedsOf(addresses, tokenFile),
           host: values.host,
           port: values.port,
           metricsPort: values['metrics-port'],
@@ -98,14 +103,12 @@ export const command = defineCommand({
   },
 })
 
-function parseAddress(text: string): { path: string } | { host: string; port: number } {
-  if (text.includes('/')) return { path: resolve(text) }
-  const found = /^(?:\[(?<six>[0-9a-fA-F:]+)\]|(?<name>[^:]+)):(?<port>\d{1,5})$/.exec(text)?.groups
-  const port = Number(found?.port)
-  if (found === undefined || port < 1 || port > 65_535) {
-    throw new UsageError(`--namenode must be HOST:PORT or a path, not ${JSON.stringify(text)}`)
-  }
-  return { host: found.six ?? found.name ?? '', port }
+/** With the token where one of them is reached over TCP. */
+function seedsOf(addresses: readonly ServerAddress[], tokenFile: string): NamenodeSeeds {
+  const isTcp = addresses.some(address => !('path' in address))
+  const token = isTcp ? { token: readToken(tokenFile) } : {}
+  const [first, ...others] = addresses.map((address, index) => ({ address, member: index + 1, ...token }))
+  return { ...(first as Seed), others }
 }
 
 function readToken(path: string): string {

@@ -13,8 +13,9 @@ const options = [
     name: 'socket',
     type: 'text',
     value: 'PATH',
+    multiple: true,
     defaultNote: "the home's own",
-    sentence: 'Unix socket of the namenode.',
+    sentence: 'Unix socket of the namenode; of a group all, in their order.',
   },
   { name: 'detach', type: 'flag', sentence: 'Return once it is mounted and serve in the background.' },
   { name: 'read-only', type: 'flag', sentence: 'Refuse every change with EROFS.' },
@@ -91,7 +92,10 @@ export const command = defineCommand({
     return runMount(
       layout,
       {
-        connect: values.socket === undefined ? { home: layout.home } : { socket: resolve(values.socket) },
+        connect:
+          values.socket.length === 0
+            ? { home: layout.home }
+            : { socket: values.socket.map(path => resolve(path)) },
         path,
         directory,
         readOnly: values['read-only'],
@@ -115,8 +119,10 @@ function wordsOf(values: Values<typeof options>, home: string): string[] {
   for (const { name, type } of options) {
     const value = values[name]
     if (name === 'home' || name === 'detach' || value === undefined || value === false) continue
-    words.push(`--${name}`)
-    if (type !== 'flag') words.push(String(value))
+    for (const each of Array.isArray(value) ? (value as readonly string[]) : [String(value)]) {
+      words.push(`--${name}`)
+      if (type !== 'flag') words.push(each)
+    }
   }
   return words
 }

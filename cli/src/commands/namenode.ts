@@ -5,6 +5,7 @@ import { CommandError } from '../exit.ts'
 import { layoutOf } from '../home/layout.ts'
 import { ensureToken, privateFolder } from '../home/secrets.ts'
 import { socketPath } from '../home/socket-path.ts'
+import { parseMember } from '../options/addresses.ts'
 import { defineCommand } from '../options/command.ts'
 import { backupHoldOption, logFormatOption, logLevelOption } from '../options/common.ts'
 import { runRole } from '../up/role.ts'
@@ -39,6 +40,13 @@ export const command = defineCommand({
     },
     { name: 'port', type: 'port', default: 7440, sentence: 'TCP port of the RPC; 0 takes a free one.' },
     {
+      name: 'member',
+      type: 'text',
+      value: 'NUMBER=HOST:PORT',
+      multiple: true,
+      sentence: 'Where a member of its group listens, itself included; absent: the namenode is alone.',
+    },
+    {
       name: 'metrics-port',
       type: 'port',
       default: 7441,
@@ -59,6 +67,7 @@ export const command = defineCommand({
     const dataFolder = resolve(values['data-dir'])
     const socketFile = values.socket === undefined ? ownSocket(dataFolder) : resolve(values.socket)
     const tokenFile = resolve(values['token-file'] ?? `${dataFolder}/../secrets/rpc.token`)
+    const members = values.member.map(text => parseMember('member', text))
     return runRole({
       role: 'namenode',
       dataFolder,
@@ -74,6 +83,7 @@ export const command = defineCommand({
           host: values.host,
           port: values.port,
           tokenFile,
+          ...(members.length === 0 ? {} : { members }),
           metricsPort: values['metrics-port'],
           backupHoldSeconds: values['backup-hold-hours'] * 3600,
           logLevel: values['log-level'],

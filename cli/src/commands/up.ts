@@ -1,8 +1,10 @@
 /** `hopbine up`: everything on one machine, in the foreground, on loopback and a Unix socket only. */
 import { resolve } from 'node:path'
 import { CommandError } from '../exit.ts'
+import { foundGroup, namenodeCount } from '../home/group.ts'
 import { defaultHome, type HomeLayout, homeOf, layoutOf } from '../home/layout.ts'
 import { makeHomeFolder, prepareHome } from '../home/prepare.ts'
+import { socketPath } from '../home/socket-path.ts'
 import { readUpFile, type UpFile } from '../home/up-file.ts'
 import { defineCommand } from '../options/command.ts'
 import {
@@ -21,6 +23,15 @@ import { runSession } from '../up/session.ts'
 
 const options = [
   homeOption,
+  {
+    name: 'namenodes',
+    type: 'count',
+    minimum: 1,
+    maximum: 7,
+    defaultNote: 'as many as before, at first 1',
+    sentence: 'How many namenodes hold the metadata: 3 go on when one fails, 5 when two do.',
+    setting: true,
+  },
   {
     name: 'datanodes',
     type: 'count',
@@ -76,9 +87,11 @@ export const command = defineCommand({
     try {
       const prepared = prepareHome(layout)
       const datanodes = datanodeCount(layout, values.datanodes)
+      const sockets = socketsOf(layout, values.namenodes)
       return await runSession({
         layout,
         prepared,
+        sockets,
         datanodes,
         port: values.port,
         metricsPort: values['metrics-port'],
@@ -86,10 +99,10 @@ export const command = defineCommand({
         logLevel: values['log-level'],
         logFormat: values['log-format'],
         mounts: values.mount.map(directory => resolve(directory)),
-        onServing: async socketPath => {
-          const heard = await awaitDatanodes(socketPath, datanodes)
+        onServing: async () => {
+          const heard = await awaitDatanodes(sockets, datanodes)
           if (heard < datanodes) notice(`only ${heard} of ${datanodes} datanodes have registered so far`)
-          if (prepared.fresh) await makeFirstFolders(socketPath)
+          if (prepared.fresh) await makeFirstFolders(sockets)
         },
         onReady: up => announce(up, values.json),
         onNotice: notice,
@@ -102,6 +115,14 @@ export const command = defineCommand({
 
 function notice(sentence: string): void {
   process.stderr.write(`hopbine up: ${sentence}\n`)
+}
+
+/** Where the namenodes' sockets are; the group of a new home is founded. */
+function socketsOf(layout: HomeLayout, asked: number | undefined): string[] {
+  const count = namenodeCount(layout, asked)
+  if (count === 1) return [socketPath(layout, 'namenode.sock')]
+  foundGroup(layout, count)
+  return Array.from({ length: count }, (_, index) => socketPath(layout, `namenode-${index + 1}.sock`))
 }
 
 async function lockHome(layout: HomeLayout): Promise<Lock> {

@@ -16,6 +16,10 @@ export interface HomeLayout {
   readonly tokenFile: string
   readonly logsFolder: string
   readonly namenodeFolder: string
+  /** Says that the home has a group of namenodes. */
+  readonly groupFile: string
+  /** Of one member of the group, from 1. */
+  memberFolder(number: number): string
   datanodeFolder(number: number): string
   logFile(role: string): string
 }
@@ -33,6 +37,8 @@ export function layoutOf(home: string): HomeLayout {
     tokenFile: join(home, 'secrets', 'rpc.token'),
     logsFolder: join(home, 'logs'),
     namenodeFolder: join(home, 'namenode'),
+    groupFile: join(home, 'group.json'),
+    memberFolder: number => join(home, `namenode-${number}`),
     datanodeFolder: number => join(home, `datanode-${number}`),
     logFile: role => join(home, 'logs', `${role}.log`),
   }

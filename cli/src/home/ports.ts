@@ -66,6 +66,19 @@ async function freePort(port: unknown, host: string, deadline: number): Promise<
   return port
 }
 
+/** So many ports that nobody had a moment ago. */
+export async function freePorts(host: string, count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  const ports: number[] = []
+  for (const server of servers) {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
+    const address = server.address()
+    if (typeof address === 'object' && address !== null) ports.push(address.port)
+  }
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}
+
 function isFree(port: number, host: string): Promise<boolean> {
   return new Promise(resolve => {
     const server = createServer()

@@ -7,7 +7,6 @@ import { dirname } from 'node:path'
 import { CommandError } from '../exit.ts'
 import type { HomeLayout } from './layout.ts'
 import { ensureToken, privateFolder, readIfThere } from './secrets.ts'
-import { socketPath } from './socket-path.ts'
 import { writeWhole } from './write-whole.ts'
 
 /** Version of the layout of a home folder. */
@@ -17,7 +16,6 @@ const FORMAT = 1
 const ALLOWED_BEFORE = new Set(['config.json', 'up.lock', 'lost+found', '.DS_Store'])
 
 export interface PreparedHome {
-  readonly socketPath: string
   /** True at the very first start. */
   readonly fresh: boolean
 }
@@ -49,7 +47,7 @@ export function prepareHome(layout: HomeLayout): PreparedHome {
     for (const folder of [layout.runFolder, layout.secretsFolder]) privateFolder(folder)
     mkdirSync(layout.logsFolder, { recursive: true, mode: 0o700 })
     ensureToken(layout.tokenFile)
-    return { socketPath: socketPath(layout, 'namenode.sock'), fresh }
+    return { fresh }
   } catch (error) {
     if (error instanceof CommandError) throw error
     throw new CommandError(`cannot prepare ${layout.home} (${reason(error)}): make it writable, or ${CHOOSE}`)

@@ -13,13 +13,20 @@ export interface TcpAddress {
 }
 
 export interface UpRole {
-  /** `namenode`, `datanode-1`, … */
+  /** `namenode`, `namenode-1`, `datanode-1`, … */
   readonly role: string
   readonly pid: number
   /** Where it listens on TCP. */
   readonly rpc: TcpAddress
   /** URL of its metrics page; absent where it has none. */
   readonly metrics?: string
+}
+
+/** One of several namenodes. */
+export interface UpNamenode {
+  readonly role: string
+  readonly rpc: TcpAddress
+  readonly socket: string
 }
 
 export interface UpFile {
@@ -30,12 +37,14 @@ export interface UpFile {
   readonly version: string
   readonly home: string
   readonly roles: readonly UpRole[]
-  /** Where the namenode listens on TCP; it wants the token of the home. */
+  /** Where the namenode, or the first one that runs, listens on TCP; it wants the token of the home. */
   readonly rpc: TcpAddress
   /** Unix socket of the namenode. */
   readonly socket: string
   /** Metrics page of the namenode. */
   readonly metrics: string
+  /** All members of a group, in the order of their numbers; absent: the namenode is alone. */
+  readonly namenodes?: readonly UpNamenode[]
 }
 
 /** Undefined where none is there. */

@@ -7,6 +7,7 @@ import { isFsError } from '@hopbine/common/base/errors.ts'
 import { status } from '@hopbine/common/protocol/cluster.ts'
 import { chmod, mkdirs } from '@hopbine/common/protocol/metadata.ts'
 import { RpcClient } from '@hopbine/common/rpc/client.ts'
+import type { Seed } from '@hopbine/common/rpc/server-choice.ts'
 
 /** How long the question may take, in milliseconds. */
 const PATIENCE_MS = 1_000
@@ -30,8 +31,8 @@ export async function socketAnswers(path: string | undefined): Promise<boolean> 
  * The operator's home directory, so that relative paths work at once, and a folder where everyone may
  * write.
  */
-export async function makeFirstFolders(socketPath: string): Promise<void> {
-  const client = new RpcClient({ address: { path: socketPath } })
+export async function makeFirstFolders(sockets: readonly string[]): Promise<void> {
+  const client = sessionAt(sockets)
   try {
     const { user } = await client.welcome()
     await client.call(mkdirs, { path: `/user/${user}`, mode: 0o755 })
@@ -47,8 +48,8 @@ const REGISTRATION_MS = 10_000
 const REGISTRATION_POLL_MS = 50
 
 /** Resolves when that many datanodes are heard from, or after a while; answers how many are. */
-export async function awaitDatanodes(socketPath: string, wanted: number): Promise<number> {
-  const client = new RpcClient({ address: { path: socketPath } })
+export async function awaitDatanodes(sockets: readonly string[], wanted: number): Promise<number> {
+  const client = sessionAt(sockets)
   try {
     const deadline = performance.now() + REGISTRATION_MS
     for (;;) {
@@ -60,4 +61,10 @@ export async function awaitDatanodes(socketPath: string, wanted: number): Promis
   } finally {
     client.close()
   }
+}
+
+/** A session with the namenode, or with whichever of several leads. */
+function sessionAt(sockets: readonly string[]): RpcClient {
+  const [first, ...others] = sockets.map((path, index) => ({ address: { path }, member: index + 1 }))
+  return new RpcClient({ ...(first as Seed), others })
 }

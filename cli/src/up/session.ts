@@ -4,39 +4,35 @@
  */
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { CommandError, EXIT } from '../exit.ts'
-import type { HomeLayout } from '../home/layout.ts'
-import { type RolePorts, rememberedPorts, rememberPorts } from '../home/ports.ts'
+import { freePorts, rememberedPorts, rememberPorts } from '../home/ports.ts'
 import type { PreparedHome } from '../home/prepare.ts'
-import type { UpFile, UpRole } from '../home/up-file.ts'
+import type { UpFile, UpNamenode, UpRole } from '../home/up-file.ts'
 import { writeWhole } from '../home/write-whole.ts'
 import { versionOf } from '../output/version.ts'
 import { ownIdentity } from './process-identity.ts'
 import type { ReadyMessage } from './role-message.ts'
+import {
+  datanodeSpecs,
+  LOOPBACK,
+  memberRole,
+  mountSpec,
+  namenodeSpecs,
+  type Ports,
+  type SpecOptions,
+} from './role-specs.ts'
 import { stopSignals } from './signals.ts'
-import type { RoleSpec } from './supervised-role.ts'
 import { Supervisor } from './supervisor.ts'
 
-export interface SessionOptions {
-  readonly layout: HomeLayout
+export interface SessionOptions extends SpecOptions {
   readonly prepared: PreparedHome
-  readonly datanodes: number
-  readonly port: number
-  readonly metricsPort: number
-  readonly backupHoldHours: number
-  readonly logLevel: string
-  readonly logFormat: string
   /** Directories of this machine where the top of the filesystem is mounted. */
   readonly mounts: readonly string[]
   /** Called when everything serves, before `up.json` is written; may throw. */
-  onServing(socketPath: string): Promise<void>
+  onServing(): Promise<void>
   /** Called when `up.json` is there. */
   onReady(up: UpFile): void
   onNotice(sentence: string): void
 }
-
-const LOOPBACK = '127.0.0.1'
-
-type Ports = Map<string, RolePorts>
 
 /**
  * Resolves to the exit code when everything has stopped. Throws CommandError when a role cannot start or is
@@ -48,7 +44,8 @@ export async function runSession(options: SessionOptions): Promise<number> {
     givenUp = resolve
   })
   const ports = await rememberedPorts(options.layout, LOOPBACK)
-  const supervisor = new Supervisor(namenodeSpec(options, ports), {
+  if (options.sockets.length > 1) await givePorts(options, ports)
+  const supervisor = new Supervisor(namenodeSpecs(options, ports), {
     onStarting: role => rotate(options.layout.logFile(role)),
     onReady: () => refresh(),
     onNotice: options.onNotice,
@@ -57,7 +54,7 @@ export async function runSession(options: SessionOptions): Promise<number> {
   const { upFile } = options.layout
   let isReady = false
   const refresh = (): void => {
-    if (isReady) writeUpFile(options, supervisor)
+    if (isReady) writeUpFile(options, supervisor, ports)
   }
   const signals = stopSignals(() => {
     supervisor.kill()
@@ -69,7 +66,7 @@ export async function runSession(options: SessionOptions): Promise<number> {
     const early = await Promise.race([starting, signals.asked.then(() => undefined)])
     if (early === 'serving') {
       isReady = true
-      options.onReady(writeUpFile(options, supervisor))
+      options.onReady(writeUpFile(options, supervisor, ports))
       const failure = await Promise.race([lost, signals.asked.then(() => undefined)])
       if (failure !== undefined) throw new CommandError(failure)
     }
@@ -83,9 +80,9 @@ export async function runSession(options: SessionOptions): Promise<number> {
 }
 
 async function start(options: SessionOptions, supervisor: Supervisor, ports: Ports): Promise<'serving'> {
-  const failure = await supervisor.start(namenode => datanodeSpecs(options, namenode, ports))
+  const failure = await supervisor.start(() => datanodeSpecs(options, namenodesOf(supervisor), ports))
   if (failure !== undefined) throw new CommandError(failure)
-  await options.onServing(options.prepared.socketPath)
+  await options.onServing()
   for (const [index, directory] of options.mounts.entries()) {
     const mountFailure = await supervisor.startUser(mountSpec(options, index, directory))
     if (mountFailure !== undefined) throw new CommandError(mountFailure)
@@ -93,68 +90,34 @@ async function start(options: SessionOptions, supervisor: Supervisor, ports: Por
   return 'serving'
 }
 
-function namenodeSpec(options: SessionOptions, ports: Ports): RoleSpec {
-  const { layout, prepared } = options
-  const first = (): RolePorts => {
-    const last = ports.get('namenode')
-    return {
-      port: options.port === 0 ? (last?.port ?? 0) : options.port,
-      metricsPort: options.metricsPort === 0 ? (last?.metricsPort ?? 0) : options.metricsPort,
-    }
-  }
-  return {
-    role: 'namenode',
-    forgetPorts: () => ports.delete('namenode'),
-    logFile: layout.logFile('namenode'),
-    argv: before => [
-      ...['namenode', '--data-dir', layout.namenodeFolder, '--socket', prepared.socketPath],
-      ...['--host', LOOPBACK, '--port', String((before ?? first()).port)],
-      ...['--metrics-port', String((before ?? first()).metricsPort)],
-      ...['--token-file', layout.tokenFile, '--backup-hold-hours', String(options.backupHoldHours)],
-      ...['--log-level', options.logLevel, '--log-format', options.logFormat],
-    ],
+/** Members of a group must know of each other where they are before they start. */
+async function givePorts({ sockets, port, metricsPort }: SessionOptions, ports: Ports): Promise<void> {
+  const roles = sockets.map((_, index) => memberRole(index + 1))
+  const free = await freePorts(LOOPBACK, roles.length)
+  for (const [index, role] of roles.entries()) {
+    const last = ports.get(role)
+    const isFirst = index === 0
+    const own = isFirst && port !== 0 ? port : last?.port || (free[index] as number)
+    const metrics = isFirst && metricsPort !== 0 ? metricsPort : (last?.metricsPort ?? 0)
+    ports.set(role, { port: own, metricsPort: metrics })
   }
 }
 
-function mountSpec(options: SessionOptions, index: number, directory: string): RoleSpec {
-  const { layout, prepared, logLevel, logFormat } = options
-  const role = `mount-${index + 1}`
-  return {
-    role,
-    logFile: layout.logFile(role),
-    argv: () => [
-      ...['mount', '--home', layout.home, '--socket', prepared.socketPath, '--allow-other'],
-      ...['--log-level', logLevel, '--log-format', logFormat, '/', directory],
-    ],
-  }
+function namenodesOf(supervisor: Supervisor): ReadyMessage[] {
+  const namenodes = supervisor.roles.filter(({ spec }) => spec.role.startsWith('namenode'))
+  return namenodes.flatMap(({ address }) => (address === undefined ? [] : [address]))
 }
 
-function datanodeSpecs(options: SessionOptions, namenode: ReadyMessage, ports: Ports): RoleSpec[] {
-  const { layout } = options
-  const first = (index: number): RolePorts | undefined => ports.get(`datanode-${index + 1}`)
-  return Array.from({ length: options.datanodes }, (_, index) => ({
-    role: `datanode-${index + 1}`,
-    logFile: layout.logFile(`datanode-${index + 1}`),
-    forgetPorts: () => ports.delete(`datanode-${index + 1}`),
-    argv: (before: ReadyMessage | undefined) => [
-      ...['datanode', '--data-dir', layout.datanodeFolder(index + 1)],
-      ...['--namenode', `${namenode.host}:${namenode.port}`],
-      ...['--host', LOOPBACK, '--port', String((before ?? first(index))?.port ?? 0)],
-      ...['--metrics-port', String((before ?? first(index))?.metricsPort ?? 0)],
-      ...['--token-file', layout.tokenFile],
-      ...['--log-level', options.logLevel, '--log-format', options.logFormat],
-    ],
-  }))
-}
-
-function writeUpFile(options: SessionOptions, supervisor: Supervisor): UpFile {
-  const roles = supervisor.roles.map(({ spec, pid, address }): UpRole => {
-    if (pid === undefined || address === undefined) throw new CommandError(`${spec.role} has no address`)
+function writeUpFile(options: SessionOptions, supervisor: Supervisor, ports: Ports): UpFile {
+  const roles = supervisor.roles.flatMap(({ spec, pid, address }): UpRole[] => {
+    // Of a group one may be lost; the others serve.
+    if (pid === undefined || address === undefined) return []
     const metrics = metricsOf(address)
     const { host, port } = address
-    return { role: spec.role, pid, rpc: { host, port }, ...(metrics === '' ? {} : { metrics }) }
+    return [{ role: spec.role, pid, rpc: { host, port }, ...(metrics === '' ? {} : { metrics }) }]
   })
   const namenode = roles[0] as UpRole
+  const { sockets } = options
   const up: UpFile = {
     pid: process.pid,
     started: ownIdentity().started,
@@ -162,16 +125,25 @@ function writeUpFile(options: SessionOptions, supervisor: Supervisor): UpFile {
     home: options.layout.home,
     roles,
     rpc: namenode.rpc,
-    socket: options.prepared.socketPath,
+    socket: sockets[0] as string,
     metrics: namenode.metrics ?? '',
+    ...(sockets.length === 1 ? {} : { namenodes: membersOf(options, ports) }),
   }
   rememberPorts(options.layout, portsOf(supervisor))
   writeWhole(options.layout.upFile, `${JSON.stringify(up, undefined, 2)}\n`)
   return up
 }
 
+/** All members, whether they run now or not: a session must know where they will be. */
+function membersOf({ sockets }: SessionOptions, ports: Ports): UpNamenode[] {
+  return sockets.map((socket, index) => {
+    const role = memberRole(index + 1)
+    return { role, rpc: { host: LOOPBACK, port: ports.get(role)?.port ?? 0 }, socket }
+  })
+}
+
 function portsOf(supervisor: Supervisor): Ports {
-  const ports = new Map<string, RolePorts>()
+  const ports: Ports = new Map()
   for (const { spec, address } of supervisor.roles) {
     if (address !== undefined) ports.set(spec.role, { port: address.port, metricsPort: address.metricsPort })
   }

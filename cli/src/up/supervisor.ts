@@ -1,9 +1,8 @@
 /**
- * The roles of one machine under one roof: starts the namenode, then the datanodes, keeps them running and
+ * The roles of one machine under one roof: starts the namenodes, then the datanodes, keeps them running and
  * stops them in the opposite order. It knows no home folder and writes no files.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ReadyMessage } from './role-message.ts'
 import { type RoleEvents, type RoleSpec, SupervisedRole } from './supervised-role.ts'
 
 export interface SupervisorEvents extends RoleEvents {
@@ -12,44 +11,52 @@ export interface SupervisorEvents extends RoleEvents {
 
 /** Time for what uses the servers to stop before it is killed, in milliseconds: it may have much to save. */
 const USERS_STOP_MS = 10_000
-/** Time for the datanodes, then for the namenode, to stop before they are killed, in milliseconds. */
+/** Time for the datanodes, then for the namenodes, to stop before they are killed, in milliseconds. */
 const DATANODES_STOP_MS = 2_000
 const NAMENODE_STOP_MS = 2_500
 
 export class Supervisor {
-  readonly #namenode: SupervisedRole
+  readonly #namenodes: readonly SupervisedRole[]
   readonly #datanodes: SupervisedRole[] = []
   /** What uses the servers: started after them, stopped before them. */
   readonly #users: SupervisedRole[] = []
   readonly #events: SupervisorEvents
   #stopping = false
 
-  constructor(namenode: RoleSpec, events: SupervisorEvents) {
+  constructor(namenodes: readonly RoleSpec[], events: SupervisorEvents) {
     this.#events = events
-    this.#namenode = new SupervisedRole(namenode, events)
+    // The others of a group go on without a member that is lost.
+    const onGivenUp = namenodes.length > 1 ? events.onNotice : events.onGivenUp
+    this.#namenodes = namenodes.map(spec => new SupervisedRole(spec, { ...events, onGivenUp }))
   }
 
   get roles(): readonly SupervisedRole[] {
-    return [this.#namenode, ...this.#datanodes]
+    return [...this.#namenodes, ...this.#datanodes]
   }
 
   /**
-   * Starts everything; `datanodes` makes their specs once the namenode's address is known. Resolves to
-   * undefined when all serve, or to the sentence of the first that could not start.
+   * Starts everything; `datanodes` makes their specs once the namenodes' addresses are known. Resolves to
+   * undefined when all serve, of a group at least a majority, or to the sentence of the first that could not
+   * start.
    */
-  async start(datanodes: (namenode: ReadyMessage) => readonly RoleSpec[]): Promise<string | undefined> {
-    this.#events.onStarting(this.#namenode.spec.role)
-    const failure = await this.#namenode.start()
-    const { address } = this.#namenode
-    if (failure !== undefined || address === undefined || this.#stopping) return failure
-    for (const spec of datanodes(address)) this.#datanodes.push(new SupervisedRole(spec, this.#events))
+  async start(datanodes: () => readonly RoleSpec[]): Promise<string | undefined> {
+    const failures = await this.#startAll(this.#namenodes)
+    const isEnough = failures.length * 2 < this.#namenodes.length
+    if (!isEnough || this.#stopping) return failures[0]
+    for (const sentence of failures) this.#events.onNotice(sentence)
+    for (const spec of datanodes()) this.#datanodes.push(new SupervisedRole(spec, this.#events))
+    return (await this.#startAll(this.#datanodes))[0]
+  }
+
+  /** The sentences of those that could not start. */
+  async #startAll(roles: readonly SupervisedRole[]): Promise<string[]> {
     const failures = await Promise.all(
-      this.#datanodes.map(datanode => {
-        this.#events.onStarting(datanode.spec.role)
-        return datanode.start()
+      roles.map(role => {
+        this.#events.onStarting(role.spec.role)
+        return role.start()
       }),
     )
-    return failures.find(sentence => sentence !== undefined)
+    return failures.filter(sentence => sentence !== undefined)
   }
 
   /**
@@ -68,7 +75,7 @@ export class Supervisor {
     this.#stopping = true
     await stopWithin(this.#users, USERS_STOP_MS)
     await stopWithin(this.#datanodes, DATANODES_STOP_MS)
-    await stopWithin([this.#namenode], NAMENODE_STOP_MS)
+    await stopWithin(this.#namenodes, NAMENODE_STOP_MS)
   }
 
   kill(): void {

@@ -24,6 +24,8 @@ export interface RpcClientOptions {
    * How long a call may wait for a server that cannot be reached or is busy, in milliseconds. Default 30,000.
    */
   readonly retryMs?: number
+  /** Called when the connection in use is gone, whoever ended it; not after `close`. */
+  readonly onLost?: () => void
 }
 
 export interface RequestOptions {
@@ -233,6 +235,7 @@ export class RpcClient implements RpcCaller {
       onClose: (error: FsError) => {
         if (error.code === 'NOT_LEADER') choice.refused(seed, error, performance.now())
         else choice.failed(seed, performance.now())
+        if (this.#seed === seed && !this.#closed) this.#options.onLost?.()
       },
       // A push that nobody here knows is one of a newer server's.
       onPush: (push: number, payload: Reader) => this.#pushHandlers.get(push)?.(payload),

@@ -5,7 +5,6 @@
 import type { Server } from 'node:http'
 import { assert } from '@hopbine/common/base/assert.ts'
 import { type LogFormat, type Logger, makeLogger } from '@hopbine/common/base/log.ts'
-import type { Address } from '@hopbine/common/rpc/connection.ts'
 import { Rewriter } from '../rewrite/rewriter.ts'
 import { BlockStore } from '../store/block-store.ts'
 import { FolderLock } from '../store/folder-lock.ts'
@@ -15,7 +14,7 @@ import { Scrubber } from '../store/scrubber.ts'
 import { reserveFor } from '../store/space.ts'
 import { BlockServer } from './block-server.ts'
 import { type DatanodeCounters, makeCounters, serveMetrics } from './metrics.ts'
-import { NamenodeLink } from './namenode-link.ts'
+import { NamenodeLink, type NamenodeSeeds } from './namenode-link.ts'
 import { BlockService } from './service.ts'
 import { Tombstones } from './tombstones.ts'
 
@@ -23,7 +22,7 @@ export interface DatanodeConfig {
   readonly dataDir: string
   /** Default: drawn once and kept in the folder. */
   readonly nodeId?: string
-  readonly namenode: { readonly address: Address; readonly token?: string | undefined }
+  readonly namenode: NamenodeSeeds
   /** Address to listen on. Default 127.0.0.1. */
   readonly host?: string
   /** Address to tell clients, where it differs from `host`. */

@@ -7,13 +7,22 @@ import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { heartbeat, registerDatanode } from '@hopbine/common/protocol/cluster.ts'
 import { RpcClient } from '@hopbine/common/rpc/client.ts'
 import type { Address } from '@hopbine/common/rpc/connection.ts'
+import type { Seed } from '@hopbine/common/rpc/server-choice.ts'
 import type { Rewriter } from '../rewrite/rewriter.ts'
 import type { FolderStamp } from '../store/folder-stamp.ts'
 import type { BlockService } from './service.ts'
 import type { Tombstones } from './tombstones.ts'
 
+/** Where the namenode is; of a group where all are: the link follows the one that leads. */
+export interface NamenodeSeeds {
+  readonly address: Address
+  readonly token?: string | undefined
+  readonly member?: number | undefined
+  readonly others?: readonly Seed[] | undefined
+}
+
 export interface NamenodeLinkOptions {
-  readonly namenode: { readonly address: Address; readonly token?: string | undefined }
+  readonly namenode: NamenodeSeeds
   readonly heartbeatMs: number
   readonly rack: string
   readonly stamp: FolderStamp
@@ -26,12 +35,18 @@ export interface NamenodeLinkOptions {
 
 /** How long one call to the namenode may take, in milliseconds. */
 const CALL_MS = 5_000
+/** How long a beat looks for the leader of a group, in milliseconds. */
+const LEADER_MS = 3_000
+/** When a member of a group is gone, the others are told of this node after so long, in milliseconds. */
+const SOON_MS = 50
 
 export class NamenodeLink {
   readonly client: RpcClient
+  readonly #retryMs: number
   readonly #options: NamenodeLinkOptions
   #address = { host: '', port: 0 }
   #timer: NodeJS.Timeout | undefined
+  #soon: NodeJS.Timeout | undefined
   #isRegistered = false
   #beating: Promise<void> | undefined
   #stopped = false
@@ -40,8 +55,16 @@ export class NamenodeLink {
 
   constructor(options: NamenodeLinkOptions) {
     this.#options = options
-    const { address, token } = options.namenode
-    this.client = new RpcClient({ address, retryMs: 0, ...(token === undefined ? {} : { token }) })
+    const { address, token, member, others = [] } = options.namenode
+    this.#retryMs = others.length === 0 ? 0 : LEADER_MS
+    this.client = new RpcClient({
+      address,
+      others,
+      retryMs: this.#retryMs,
+      onLost: () => this.#beatSoon(),
+      ...(token === undefined ? {} : { token }),
+      ...(member === undefined ? {} : { member }),
+    })
   }
 
   /**
@@ -57,8 +80,16 @@ export class NamenodeLink {
   async stop(): Promise<void> {
     this.#stopped = true
     clearInterval(this.#timer)
+    clearTimeout(this.#soon)
     this.client.close()
     await this.#beating
+  }
+
+  /** Whoever leads now knows nothing of this node before it was heard: it takes no blocks until then. */
+  #beatSoon(): void {
+    if (this.#retryMs === 0 || this.#stopped || this.#timer === undefined) return
+    clearTimeout(this.#soon)
+    this.#soon = setTimeout(() => void this.#beatLater(), SOON_MS)
   }
 
   /** One beat at a time: a slow namenode is not asked again before it answered. */
@@ -92,7 +123,7 @@ export class NamenodeLink {
   async #register(): Promise<void> {
     const { service, stamp, rack } = this.#options
     const request = { nodeId: stamp.nodeId, ...this.#address, rack }
-    const { clusterId, capabilityKey } = await this.client.call(registerDatanode, request, options())
+    const { clusterId, capabilityKey } = await this.client.call(registerDatanode, request, this.#callOptions)
     try {
       await stamp.join(clusterId)
     } catch (error) {
@@ -113,14 +144,14 @@ export class NamenodeLink {
     const { blocks } = service.store
     const rewriting = rewriter.orders
     const beat = { nodeId, capacityBytes, freeBytes, blocks, badBlocks, full: isFull, rewriting }
-    const answer = await this.client.call(heartbeat, beat, options())
+    const answer = await this.client.call(heartbeat, beat, this.#callOptions)
     for (const blockId of badBlocks) this.#told.add(blockId)
     service.setEpochMin(answer.capabilityEpoch)
     tombstones.receive(answer.tombstones)
     rewriter.receive(answer.rewrites)
   }
-}
 
-function options(): { retryMs: number; signal: AbortSignal } {
-  return { retryMs: 0, signal: AbortSignal.timeout(CALL_MS) }
+  get #callOptions(): { retryMs: number; signal: AbortSignal } {
+    return { retryMs: this.#retryMs, signal: AbortSignal.timeout(CALL_MS) }
+  }
 }
