@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { FileSystem } from '@hopbine/client/index.ts'
@@ -36,6 +37,10 @@ t.teardown(async () => {
 function said(program: string, ...words: string[]): { code: number | null; text: string } {
   const { status, stderr } = spawnSync(program, words, { encoding: 'utf8', timeout: 60_000 })
   return { code: status, text: stderr.trim() }
+}
+
+async function waitUntilStopped(pid: number): Promise<void> {
+  while (!/^State:\tT/m.test(await fs.readFile(`/proc/${pid}/status`, 'utf8'))) await sleep(10)
 }
 
 t.test('a mount point that will not do is refused with a sentence', async t => {
@@ -104,6 +109,60 @@ t.test("mount(8)'s helper mounts, remounts and says what is wrong, in mount(8)'s
   t.equal(said(HELPER, 'hopbine:/data', point, '-o', 'remount,ro').code, 0)
   await t.rejects(fs.writeFile(join(point, 'c'), ''), { code: 'EROFS' })
   await run(HOPBINE, ['umount', '--home', home, point])
+})
+
+t.test('umount cuts a daemon off that does not answer, and what it had answered is not lost', async t => {
+  const mounted = await Mounted.start(home)
+  const { directory, pid } = mounted
+  await mounted.run('sh', '-c', 'echo kept > kept')
+  process.kill(pid, 'SIGSTOP')
+  // It waits for an answer, and so the mount is in use.
+  const blocked = spawn('ls', ['-l', join(directory, 'none')], { stdio: 'ignore' })
+  const isOver = once(blocked, 'close')
+  const startMs = performance.now()
+  const { code, text } = said(HOPBINE, 'umount', '--home', home, directory)
+  const seconds = (performance.now() - startMs) / 1000
+  t.equal(code, 1)
+  t.match(text, /cut off.* lost; what the mount had answered is in its journal/s)
+  t.match(text, new RegExp(`process ${pid} is still there`))
+  t.ok(seconds > 14 && seconds < 30, `after ${seconds.toFixed(1)} s`)
+  t.same(await isOver, [2, null], 'who waited has an error')
+  t.same(await fs.readdir(directory), [], 'the directory is as before')
+  await mounted.crash()
+  await mounted.mount()
+  t.equal((await fs.readFile(mounted.path('kept'), 'utf8')).trim(), 'kept')
+  await mounted.remove()
+})
+
+t.test('umount ends also where the kernel waits for pages to be written', async t => {
+  const mounted = await Mounted.start(home)
+  const { directory, pid } = mounted
+  await mounted.run('sh', '-c', 'head -c 1000000 /dev/zero > mapped')
+  const program =
+    'import mmap, os, signal\n' +
+    'f = open("mapped", "r+b"); m = mmap.mmap(f.fileno(), 0)\n' +
+    `m[5:6] = b"x"; os.kill(${pid}, signal.SIGSTOP); os._exit(0)`
+  spawn('python3', ['-c', program], { cwd: directory, stdio: 'ignore' })
+  await waitUntilStopped(pid)
+  t.match(said(HOPBINE, 'umount', '--home', home, directory), { code: 1, text: /cut off/ })
+  t.same(await fs.readdir(directory), [])
+  await mounted.crash()
+  await mounted.mount()
+  t.equal((await fs.readFile(mounted.path('mapped'))).length, 1_000_000)
+  await mounted.remove()
+})
+
+t.test('umount says at once that a mount is in use whose daemon answers', async t => {
+  const mounted = await Mounted.start(home)
+  const user = spawn('sleep', ['60'], { cwd: mounted.directory, stdio: 'ignore' })
+  await once(user, 'spawn')
+  const startMs = performance.now()
+  t.match(said(HOPBINE, 'umount', '--home', home, mounted.directory), { code: 1, text: /is in use/ })
+  t.ok(performance.now() - startMs < 10_000)
+  t.ok((await fs.readdir(mounted.directory)).length > 0)
+  user.kill()
+  await once(user, 'close')
+  await mounted.remove()
 })
 
 t.test('a large directory is read in bounded memory, each name once', async t => {

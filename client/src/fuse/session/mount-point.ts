@@ -112,7 +112,7 @@ export async function mountDevice(fd: number, options: MountOptions): Promise<vo
     ...(options.allowOther ? ['allow_other'] : []),
   ]
   const words = ['-i', '-t', MOUNT_TYPE, '-o', flags.join(','), options.source, options.directory]
-  const { code, said } = await run('mount', words, fd)
+  const { code, said } = await runProgram('mount', words, fd)
   if (code === 0) return
   if (process.getuid?.() !== 0) {
     throw new FsError('NOT_PERMITTED', `mounting needs root (CAP_SYS_ADMIN): ${said}; run it with sudo`)
@@ -169,7 +169,8 @@ interface Run {
   readonly said: string
 }
 
-function run(program: string, words: readonly string[], fd?: number): Promise<Run> {
+/** Runs a program to its end. Throws UNSUPPORTED where it is missing. */
+export function runProgram(program: string, words: readonly string[], fd?: number): Promise<Run> {
   return start(program, words, fd).ended
 }
 
