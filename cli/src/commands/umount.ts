@@ -90,8 +90,9 @@ async function cutOff({ mountPoint, device }: Mounted, daemon: MountState | unde
   }
   const seconds = END_MS / 1000
   const what =
-    `${mountPoint} did not let go within ${seconds} s and was cut off. What programs wrote there and neither ` +
-    'closed nor synced is lost; what the mount had answered is in its journal for the next hopbine mount.'
+    `${mountPoint} did not let go within ${seconds} s and was cut off. What programs wrote there and ` +
+    'neither closed nor synced is lost; what the mount had answered is in its journal for the next ' +
+    'hopbine mount.'
   const isLeft = daemon !== undefined && !(await hasEndedBy(daemon, performance.now() + ABORTED_MS))
   const left = isLeft ? ` Its process ${daemon.process.pid} is still there: end it with kill -9 first.` : ''
   throw new CommandError(`${what}${left}`)
