@@ -60,6 +60,12 @@ export class LeasedFile {
     return LeasedFile.#take(session, call, () => session.rpc.call(append, { path }))
   }
 
+  /** The same where that needs nobody to be asked: undefined, and nothing has happened, if it does. */
+  static appendNow(session: Session, path: string): LeasedFile | undefined {
+    const answer = session.rpc.tryLocal?.(append, { path })
+    return answer === undefined ? undefined : new LeasedFile(session, answer.status)
+  }
+
   /** A file whose lease was just taken, with these attributes. */
   static taken(session: Session, status: FileStatus): LeasedFile {
     return new LeasedFile(session, status)

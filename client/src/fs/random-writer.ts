@@ -4,10 +4,12 @@
  * file, to the end of one open block; so scattered writes become long stretches that read well. It reads
  * its own writes. Calls may overlap.
  */
+import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { INLINE_BYTES_MAX } from '@hopbine/common/base/limits.ts'
 import { inodePath } from '@hopbine/common/protocol/inode-path.ts'
 import { FLAG, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import { BackgroundFlush } from './background-flush.ts'
 import { BlockAppender } from './block-appender.ts'
 import { checkRange } from './check-range.ts'
 import { ExtentList } from './extents.ts'
@@ -39,10 +41,7 @@ export class RandomWriter {
   #small: SmallContent | undefined
   #size: number
   readonly #gathered: GatheredWrites
-  /** A flush that nobody waits for, as far as nobody does; it never rejects. */
-  #background: Promise<void> | undefined
-  /** How the last one failed; the next write meets it, unless what it held was flushed meanwhile. */
-  #failure: unknown
+  readonly #background: BackgroundFlush
   #blocks: BlockAppender | undefined
   readonly #map: FileMap
   #isOver = false
@@ -54,6 +53,7 @@ export class RandomWriter {
     this.#size = lease.status.size
     this.inodeId = lease.inodeId
     this.#gathered = new GatheredWrites(session.blocks.buffers)
+    this.#background = new BackgroundFlush(this.#gathered, () => this.#serial.run(() => this.#flush()))
     this.#map = FileMap.of(session, lease.status)
   }
 
@@ -105,7 +105,7 @@ export class RandomWriter {
       this.#gathered.write(position, bytes)
     }
     this.#size = Math.max(this.#size, end)
-    await this.#flushInBackground()
+    await this.#background.afterWrite()
   }
 
   /** Like `write`, at once where nothing has to be waited for; false: nothing has happened. */
@@ -113,15 +113,14 @@ export class RandomWriter {
     this.#check()
     checkRange(position, bytes.length)
     const end = position + bytes.length
-    if (bytes.length === 0 || this.#lease === undefined) return false
+    if (bytes.length === 0 || (this.#lease === undefined && !this.#leaseAgainNow())) return false
     if (this.#small?.fits(end)) {
       this.#small.write(position, bytes)
     } else {
-      if (this.#failure !== undefined) return false
-      if (this.#background !== undefined && this.#gathered.fullness === 'full') return false
+      if (!this.#background.hasRoom) return false
       this.#leaveSmall()
       this.#gathered.write(position, bytes)
-      this.#startFlush()
+      this.#background.start()
     }
     this.#size = Math.max(this.#size, end)
     return true
@@ -232,6 +231,7 @@ export class RandomWriter {
   async abort(): Promise<void> {
     if (this.#isOver) return
     this.#isOver = true
+    this.#background.stop()
     this.#stop.abort()
     await this.#serial.run(async () => {
       await this.#blocks?.close()
@@ -258,12 +258,21 @@ export class RandomWriter {
     if (this.#lease !== undefined) return
     const known = this.#status
     this.#lease = await LeasedFile.append(this.#session, inodePath(this.inodeId), { signal: call.signal })
-    const { size, mtime, mtimeNs } = this.#lease.status
-    if (size === known.size && mtime === known.mtime && mtimeNs === known.mtimeNs) return
+    if (isSameContent(this.#lease.status, known)) return
     // Content changed on both sides: the later write wins, as it does in the server.
     if (this.#small === undefined || this.#small.isDirty) return
     this.#small = undefined
     await this.#load(call)
+  }
+
+  /** The same where nobody has to be asked and nobody has written meanwhile; false: nothing has happened. */
+  #leaseAgainNow(): boolean {
+    if (!this.#serial.isIdle) return false
+    const lease = LeasedFile.appendNow(this.#session, inodePath(this.inodeId))
+    if (lease === undefined) return false
+    if (isSameContent(lease.status, this.#status)) this.#lease = lease
+    else assert(lease.completeNow(undefined) !== undefined, 'a lease that was taken here is given back here')
+    return this.#lease !== undefined
   }
 
   /** From here on the content goes into blocks. */
@@ -272,32 +281,6 @@ export class RandomWriter {
     if (small === undefined) return
     this.#small = undefined
     if (small.length > 0) this.#gathered.write(0, small.bytes)
-  }
-
-  /** Flushes if there is enough to flush; waits if there is too much, and throws if that failed. */
-  async #flushInBackground(): Promise<void> {
-    if (this.#background !== undefined && this.#gathered.fullness === 'full') await this.#background
-    const failure = this.#failure
-    this.#failure = undefined
-    if (failure !== undefined) throw failure
-    this.#startFlush()
-  }
-
-  /** One flush after the other while they are due. What one that fails did not flush is held. */
-  #startFlush(): void {
-    if (this.#background !== undefined || this.#isOver || this.#gathered.fullness === 'room') return
-    this.#background = this.#serial
-      .run(() => this.#flush())
-      .then(
-        () => {
-          this.#background = undefined
-          this.#startFlush()
-        },
-        (error: unknown) => {
-          this.#background = undefined
-          this.#failure = error
-        },
-      )
   }
 
   /**
@@ -313,7 +296,7 @@ export class RandomWriter {
       // One question for both: what is synced has arrived.
       await (durably ? blocks.sync() : blocks.flush())
     })
-    this.#failure = undefined
+    this.#background.forgetFailure()
     if (blocks.extents.length >= UNCOMMITTED_MAX) await this.#commit()
   }
 
@@ -396,4 +379,8 @@ export class RandomWriter {
   #check(): void {
     if (this.#isOver) throw new FsError('INVALID_ARGUMENT', 'the file is closed')
   }
+}
+
+function isSameContent(one: WireStatus, other: WireStatus): boolean {
+  return one.size === other.size && one.mtime === other.mtime && one.mtimeNs === other.mtimeNs
 }

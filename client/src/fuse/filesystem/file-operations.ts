@@ -246,7 +246,7 @@ export function flushFile(
 
 export async function syncFile(context: MountContext, { header, body }: RequestOf<'fsync'>): Promise<Reply> {
   const { file } = context.parts.handles.file(body.handle)
-  await file.sync()
+  if (!file.syncNow()) await file.sync()
   await context.parts.leases?.sync(file.inodeId)
   return done(header)
 }
