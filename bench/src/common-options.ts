@@ -7,6 +7,13 @@ export const COMMON_OPTIONS = [
     type: 'text',
     sentence: 'Home of a Hopbine: used if it runs, else started and stopped. Default a temporary one.',
   },
+  {
+    name: 'namenodes',
+    type: 'count',
+    minimum: 1,
+    default: 1,
+    sentence: 'Namenodes that hold the metadata together, where they are started.',
+  },
   { name: 'keep', type: 'flag', sentence: 'Leave what the workload made, for the next run on this home.' },
   { name: 'clients', type: 'count', minimum: 1, default: 1, sentence: 'Load generator processes.' },
   { name: 'runs', type: 'count', minimum: 1, default: 1, sentence: 'Measurements; the median is reported.' },

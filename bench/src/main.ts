@@ -57,6 +57,7 @@ export async function runWorkload(
     ...(common.profile === undefined ? {} : { inspectPort: INSPECT_PORT }),
     ...(common.pin ? { core: SERVER_CORE } : {}),
     datanodes: workload.datanodes(values),
+    namenodes: workload.namenodes?.(values) ?? common.namenodes,
     mustOwn: workload.mustOwn,
     keep: common.keep,
     transport: common.transport as 'tcp' | 'unix',

@@ -19,11 +19,18 @@ export interface UpRole {
   readonly rpc: TcpAddress
 }
 
+export interface UpNamenode {
+  readonly rpc: TcpAddress
+  readonly socket: string
+}
+
 export interface UpFile {
   readonly pid: number
   readonly roles: readonly UpRole[]
   readonly rpc: TcpAddress
   readonly socket: string
+  /** Of a group, in the order of their numbers. */
+  readonly namenodes?: readonly UpNamenode[]
 }
 
 const PRIVATE = 0o700
@@ -45,6 +52,15 @@ export class HomeFolder {
 
   get namenodeFolder(): string {
     return join(this.path, 'namenode')
+  }
+
+  /** Of a member of a group, from 1. */
+  memberFolder(number: number): string {
+    return join(this.path, `namenode-${number}`)
+  }
+
+  memberSocket(number: number): string {
+    return join(this.path, 'run', `namenode-${number}.sock`)
   }
 
   /** Of `datanode-1` and so on. */

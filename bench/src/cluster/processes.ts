@@ -11,7 +11,8 @@ import { RpcClient } from '@hopbine/common/rpc/client.ts'
 import { BenchError } from '../failure.ts'
 import type { Door } from '../load/messages.ts'
 import { pinProcess } from '../machine/pin.ts'
-import { HomeFolder } from './home-folder.ts'
+import { Group } from './group.ts'
+import { HomeFolder, type UpFile } from './home-folder.ts'
 import { RoleProcess, type RoleStart } from './role-process.ts'
 
 export interface ClusterOptions {
@@ -19,6 +20,8 @@ export interface ClusterOptions {
   readonly home?: string
   /** Started where nothing runs yet. */
   readonly datanodes: number
+  /** Members of the group of namenodes that is started. Default 1: one without a group. */
+  readonly namenodes?: number
   /** Core that the servers stay on. */
   readonly core?: number
   /** The workload stops servers itself, so a Hopbine that somebody else runs will not do. */
@@ -43,6 +46,7 @@ export class ProcessCluster {
   /** Of a Hopbine that runs already. */
   #foreign: { readonly roles: ReadonlyMap<string, number>; readonly door: Door } | undefined
   #operator: RpcClient | undefined
+  #group: Group | undefined
 
   private constructor(home: HomeFolder, options: ClusterOptions) {
     this.home = home
@@ -78,10 +82,32 @@ export class ProcessCluster {
     return pid
   }
 
+  /** The group of namenodes that was started here. */
+  get group(): Group {
+    if (this.#group === undefined) throw new BenchError('no group of namenodes was started here')
+    return this.#group
+  }
+
+  get namenodePids(): number[] {
+    return [...this.pids].filter(([role]) => role.startsWith('namenode')).map(([, pid]) => pid)
+  }
+
   /** Where load generators connect. */
   async door(): Promise<Door> {
     if (this.#foreign !== undefined) return this.#foreign.door
-    if (this.#options.transport === 'unix') return { address: { path: this.home.socket } }
+    const isUnix = this.#options.transport === 'unix'
+    if (this.#group !== undefined) {
+      const { numbers } = this.#group
+      const token = await this.home.token()
+      const seeds = numbers.map(number => {
+        const port = this.#group?.portOf(number) ?? 0
+        return isUnix
+          ? { address: { path: this.home.memberSocket(number) }, member: number }
+          : { address: { host: '127.0.0.1', port }, member: number, token }
+      })
+      return { ...(seeds[0] as Door), others: seeds.slice(1) }
+    }
+    if (isUnix) return { address: { path: this.home.socket } }
     const namenode = this.#roles.get('namenode')
     if (namenode === undefined) throw new BenchError('the namenode does not run')
     return { address: namenode.address, token: await this.home.token() }
@@ -101,6 +127,12 @@ export class ProcessCluster {
   async end(role: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (!this.isOwn) throw new BenchError('a Hopbine that was not started here is not stopped here')
     await this.#roles.get(role)?.end(signal)
+  }
+
+  /** Stops one server where it is, or lets it go on. */
+  signal(role: string, signal: 'SIGSTOP' | 'SIGCONT'): void {
+    if (!this.isOwn) throw new BenchError('a Hopbine that was not started here is not stopped here')
+    this.#roles.get(role)?.signal(signal)
   }
 
   /** Starts a server that has ended, on its files and its port. */
@@ -124,9 +156,9 @@ export class ProcessCluster {
   async close(): Promise<void> {
     this.#operator?.close()
     if (!this.isOwn) return
-    const datanodes = [...this.#roles.values()].filter(({ role }) => role !== 'namenode')
-    await Promise.all(datanodes.map(datanode => datanode.end('SIGTERM')))
-    await this.#roles.get('namenode')?.end('SIGTERM')
+    const roles = [...this.#roles.values()]
+    const [namenodes, others] = [true, false].map(is => roles.filter(role => isNamenode(role.role) === is))
+    for (const each of [others, namenodes]) await Promise.all((each ?? []).map(role => role.end('SIGTERM')))
     await this.home.removeUp()
     if (this.#options.home !== undefined || this.#options.keep) return
     await rm(this.home.path, { recursive: true, force: true })
@@ -141,10 +173,7 @@ export class ProcessCluster {
         `this workload stops and starts servers: stop the Hopbine on ${this.home.path} first`,
       )
     }
-    const isUnix = this.#options.transport === 'unix'
-    const door = isUnix
-      ? { address: { path: up.socket } }
-      : { address: up.rpc, token: await this.home.token() }
+    const door = await this.#doorOf(up)
     this.#foreign = { roles: new Map(up.roles.map(({ role, pid }) => [role, pid])), door }
     const { core } = this.#options
     if (core !== undefined) for (const { pid } of up.roles) await pinProcess(pid, core)
@@ -153,12 +182,31 @@ export class ProcessCluster {
 
   async #start(): Promise<void> {
     await this.home.prepare()
-    await this.#startRole(this.#specOf('namenode'))
+    await this.#startNamenodes(this.#options.namenodes ?? 1)
     for (let number = 1; number <= this.#options.datanodes; number++) {
       await this.#startRole(this.#specOf(`datanode-${number}`))
     }
     await this.#writeUp()
     await this.#untilDatanodes()
+  }
+
+  async #startNamenodes(count: number): Promise<void> {
+    if (count === 1) return this.#startRole(this.#specOf('namenode'))
+    this.#group = await Group.found(this.home, count)
+    const roles = this.#group.numbers.map(number => `namenode-${number}`)
+    await Promise.all(roles.map(role => this.#startRole(this.#specOf(role))))
+    await this.#group.leader()
+  }
+
+  async #doorOf({ namenodes, rpc, socket }: UpFile): Promise<Door> {
+    const token = await this.home.token()
+    const all = namenodes ?? [{ rpc, socket }]
+    const isUnix = this.#options.transport === 'unix'
+    const seeds = all.map((each, index) => {
+      const where = isUnix ? { address: { path: each.socket } } : { address: each.rpc, token }
+      return all.length === 1 ? where : { ...where, member: index + 1 }
+    })
+    return { ...(seeds[0] as Door), others: seeds.slice(1) }
   }
 
   async #startRole(start: RoleStart): Promise<void> {
@@ -168,29 +216,55 @@ export class ProcessCluster {
   /** How a role is started; on the port that it had, if it ran before. */
   #specOf(role: string): RoleStart {
     const { inspectPort, core } = this.#options
-    const { namenodeFolder, socket, tokenFile } = this.home
-    const isNamenode = role === 'namenode'
-    const port = this.#roles.get(role)?.address.port ?? 0
-    const isInspected = inspectPort !== undefined && isNamenode
-    const own = isNamenode
-      ? ['--data-dir', namenodeFolder, '--socket', socket, '--token-file', tokenFile]
-      : ['--data-dir', this.home.datanodeFolder(role), '--namenode', socket]
+    const isServer = isNamenode(role)
+    const isInspected = inspectPort !== undefined && (role === 'namenode' || role === 'namenode-1')
+    const own = isServer ? this.#namenodeWords(role) : this.#datanodeWords(role)
     return {
       role,
-      argv: [
-        ...[isNamenode ? 'namenode' : 'datanode', ...own, '--port', String(port)],
-        ...['--metrics-port', '0', '--log-level', LOG_LEVEL],
-      ],
+      argv: [...own, '--metrics-port', '0', '--log-level', LOG_LEVEL],
       logFile: this.home.logFile(role),
       environment: isInspected ? { NODE_OPTIONS: `--inspect=127.0.0.1:${inspectPort}` } : {},
       ...(core === undefined ? {} : { core }),
     }
   }
 
+  #namenodeWords(role: string): string[] {
+    const { namenodeFolder, socket, tokenFile } = this.home
+    const number = Number(role.slice('namenode-'.length))
+    const group = this.#group
+    const own =
+      group === undefined
+        ? ['--data-dir', namenodeFolder, '--socket', socket, '--port', String(this.#portOf(role))]
+        : [
+            ...['--data-dir', this.home.memberFolder(number), '--socket', this.home.memberSocket(number)],
+            ...['--port', String(group.portOf(number)), ...group.words],
+          ]
+    return ['namenode', ...own, '--token-file', tokenFile]
+  }
+
+  #datanodeWords(role: string): string[] {
+    const { socket } = this.home
+    const sockets = this.#group?.numbers.map(number => this.home.memberSocket(number)) ?? [socket]
+    return [
+      ...['datanode', '--data-dir', this.home.datanodeFolder(role), '--port', String(this.#portOf(role))],
+      ...sockets.flatMap(path => ['--namenode', path]),
+    ]
+  }
+
+  #portOf(role: string): number {
+    return this.#roles.get(role)?.address.port ?? 0
+  }
+
   async #writeUp(): Promise<void> {
     const roles = [...this.#roles.values()].map(({ role, pid, address }) => ({ role, pid, rpc: address }))
     const rpc = roles[0]?.rpc ?? { host: '', port: 0 }
-    await this.home.writeUp({ pid: process.pid, roles, rpc, socket: this.home.socket })
+    const namenodes = this.#group?.numbers.map(number => ({
+      rpc: { host: '127.0.0.1', port: this.#group?.portOf(number) ?? 0 },
+      socket: this.home.memberSocket(number),
+    }))
+    const socket = namenodes?.[0]?.socket ?? this.home.socket
+    const group = namenodes === undefined ? {} : { namenodes }
+    await this.home.writeUp({ pid: process.pid, roles, rpc, socket, ...group })
   }
 
   async #untilDatanodes(): Promise<void> {
@@ -203,6 +277,10 @@ export class ProcessCluster {
       await new Promise(resolve => setTimeout(resolve, 50))
     }
   }
+}
+
+function isNamenode(role: string): boolean {
+  return role.startsWith('namenode')
 }
 
 function isAlive(pid: number): boolean {

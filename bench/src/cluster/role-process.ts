@@ -72,6 +72,11 @@ export class RoleProcess {
     return `${this.role} ended (${how}); ${await endOf(this.#logFile)}`
   }
 
+  /** Stops it where it is, or lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal)
+  }
+
   /** Asks it to stop, or kills it, and resolves when it has ended. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (!this.isRunning) return

@@ -1,4 +1,4 @@
-/** What the namenode used during a measurement: CPU time and fsyncs. */
+/** What the namenodes used during a measurement: CPU time of all, and fsyncs of the one that leads. */
 import { cpuMicrosOf, machineBusyMicros } from '../machine/process-usage.ts'
 import type { ProcessCluster } from './processes.ts'
 
@@ -11,13 +11,17 @@ export interface ServerUse {
 
 /** Reads the meters now; the function that it returns reads them again and tells the difference. */
 export async function meterServer(cluster: ProcessCluster): Promise<() => Promise<ServerUse>> {
-  const pid = cluster.pidOf('namenode')
+  const pids = cluster.namenodePids
+  const cpuOfAll = async (): Promise<number> => {
+    const each = await Promise.all(pids.map(cpuMicrosOf))
+    return each.reduce((sum, micros) => sum + micros, 0)
+  }
   const { fsyncs } = await cluster.status()
   const machineMicros = await machineBusyMicros()
-  const cpuMicros = await cpuMicrosOf(pid)
+  const cpuMicros = await cpuOfAll()
   return async () => {
     const used = {
-      cpuMicros: (await cpuMicrosOf(pid)) - cpuMicros,
+      cpuMicros: (await cpuOfAll()) - cpuMicros,
       machineMicros: (await machineBusyMicros()) - machineMicros,
     }
     return { ...used, fsyncs: (await cluster.status()).fsyncs - fsyncs }

@@ -18,10 +18,8 @@ let prepared: Prepared | undefined
 let running: Pump | undefined
 
 async function prepare(job: Job): Promise<Prepared> {
-  const { address, token } = job.door
   const options = {
-    address,
-    ...(token === undefined ? {} : { token }),
+    ...job.door,
     ...(job.retryMs === undefined ? {} : { retryMs: job.retryMs }),
   }
   const sessions = Array.from({ length: job.connections }, () => new RpcClient(options))

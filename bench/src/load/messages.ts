@@ -3,6 +3,7 @@
  * child.
  */
 import type { Address } from '@hopbine/common/rpc/connection.ts'
+import type { Seed } from '@hopbine/common/rpc/server-choice.ts'
 import type { LoadSpec } from './kinds/registry.ts'
 
 export type ToGenerator =
@@ -26,6 +27,9 @@ export interface Door {
   readonly address: Address
   /** Content of the token file; needed on TCP. */
   readonly token?: string
+  /** Of a group: the number of the first member, and where the others are. */
+  readonly member?: number
+  readonly others?: readonly Seed[]
 }
 
 export interface Job {

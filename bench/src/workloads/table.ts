@@ -11,6 +11,7 @@ export const WORKLOADS: Readonly<Record<string, Load>> = {
   overwrite: () => import('./overwrite.ts'),
   treecost: () => import('./treecost.ts'),
   restart: () => import('./restart.ts'),
+  failover: () => import('./failover.ts'),
   crash: () => import('./crash.ts'),
   memory: () => import('./memory.ts'),
   locks: () => import('./locks.ts'),

@@ -25,6 +25,8 @@ export interface Workload {
   readonly options: readonly OptionRow[]
   /** How many datanodes it needs, where they are started. */
   datanodes(values: Values<readonly OptionRow[]>): number
+  /** How many namenodes it needs; absent: as many as were asked for. */
+  namenodes?(values: Values<readonly OptionRow[]>): number
   /** It stops or kills servers. */
   readonly mustOwn: boolean
   prepare(bench: Bench, values: Values<readonly OptionRow[]>): Promise<void>
@@ -35,9 +37,10 @@ export interface Workload {
 
 /** Ties the type of `values` to the rows of `options`. */
 export function defineWorkload<const Rows extends readonly OptionRow[]>(
-  workload: Omit<Workload, 'options' | 'datanodes' | 'prepare' | 'measure' | 'cleanUp'> & {
+  workload: Omit<Workload, 'options' | 'datanodes' | 'namenodes' | 'prepare' | 'measure' | 'cleanUp'> & {
     readonly options: Rows
     datanodes(values: Values<Rows>): number
+    namenodes?(values: Values<Rows>): number
     prepare?(bench: Bench, values: Values<Rows>): Promise<void>
     measure(bench: Bench, values: Values<Rows>, repetition: number): Promise<Metrics>
     cleanUp?(bench: Bench, values: Values<Rows>): Promise<void>

@@ -1,4 +1,4 @@
-// test-timeout-seconds: 400 Every workload end to end, with real processes and very little work: it runs,
+// test-timeout-seconds: 600 Every workload end to end, with real processes and very little work: it runs,
 // nothing fails, and its metrics are those that docs/bench.md describes.
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -91,6 +91,21 @@ t.test('locks are timed where something can be mounted', { skip: mountHindrance(
   for (const name of ['delegatedMicrosPerPair', 'namenodeMicrosPerPair', 'localMicrosPerPair']) {
     t.ok((report.metrics[name] ?? 0) > 0, name)
   }
+})
+
+t.test('nothing is lost and nothing done twice when leaders are killed or stopped', async t => {
+  for (const how of ['kill', 'stop']) {
+    const report = await run('failover', ['--kills', '3', '--how', how, '--pause', '300'])
+    check(t, report)
+    t.ok((report.metrics.acknowledged ?? 0) > 0)
+    // Far more than an election on an idle machine takes, and far less than anybody would wait.
+    t.ok((report.metrics.maxMillis ?? 0) < 10_000, `${report.metrics.maxMillis} ms`)
+  }
+})
+
+t.test('a group of namenodes serves every metadata workload', async t => {
+  const args = ['--namenodes', '3', '--files', '200', '--in-flight', '8']
+  check(t, await run('mdtest', args))
 })
 
 t.test('nothing acknowledged is lost when servers are killed', async t => {

@@ -30,8 +30,7 @@ export const command = defineCommand({
       value: 'ADDRESS',
       multiple: true,
       defaultNote: '127.0.0.1:7440',
-      sentence:
-        'HOST:PORT of the namenode, or the path of its Unix socket; of a group all, in their order.',
+      sentence: 'HOST:PORT of the namenode, or the path of its Unix socket; of a group all, in their order.',
       setting: true,
     },
     {

@@ -44,8 +44,11 @@ export function streamLoad(spec: StreamSpec, job: Job): Load {
 
 /** A session of the client library where the job says. */
 export function connect({ door, retryMs }: Job): Promise<FileSystem> {
-  const where = 'path' in door.address ? { socket: door.address.path } : door.address
-  const { token } = door
+  const { token, address, others = [] } = door
+  const all = [address, ...others.map(seed => seed.address)]
+  const sockets = all.flatMap(each => ('path' in each ? [each.path] : []))
+  const servers = all.flatMap(each => ('path' in each ? [] : [each]))
+  const where = sockets.length > 0 ? { socket: sockets } : { servers }
   return FileSystem.connect({
     ...where,
     ...(token === undefined ? {} : { token }),
