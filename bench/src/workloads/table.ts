@@ -14,5 +14,6 @@ export const WORKLOADS: Readonly<Record<string, Load>> = {
   failover: () => import('./failover.ts'),
   crash: () => import('./crash.ts'),
   memory: () => import('./memory.ts'),
+  mixed: () => import('./mixed.ts'),
   locks: () => import('./locks.ts'),
 }

@@ -85,6 +85,12 @@ t.test('workloads that stop servers start their own', async t => {
   check(t, await run('memory', ['--files', '320', '--seconds', '1', '--settle', '100']))
 })
 
+t.test('mixed load loses nothing', { skip: mountHindrance() ?? false }, async t => {
+  const report = await run('mixed', ['--seconds', '6', '--kills', '2', '--workers', '2'])
+  check(t, report)
+  t.match(report.metrics, { lost: 0, wrongContent: 0, handlesLeft: 0 })
+})
+
 t.test('locks are timed where something can be mounted', { skip: mountHindrance() ?? false }, async t => {
   const report = await run('locks', ['--pairs', '200'])
   check(t, report)
