@@ -10,6 +10,7 @@ import { LockTable, WHOLE_FILE } from '@hopbine/common/locks/lock-table.ts'
 import * as rpc from '@hopbine/common/protocol/locks.ts'
 import { PUSH } from '@hopbine/common/protocol/session.ts'
 import type { RpcClient } from '@hopbine/common/rpc/client.ts'
+import { isPrivateCall } from '../leases/private-call.ts'
 import { InodeLocks, keyOf } from './inode-locks.ts'
 import { type Claims, LockCaller } from './lock-caller.ts'
 import { LockRequests, pieceOf } from './lock-requests.ts'
@@ -63,7 +64,7 @@ export class SessionLocks {
       lost: inodeIds => this.#lost(inodeIds),
     })
     this.#requests = new LockRequests(this.#caller, this.#table)
-    this.opens = new OpenDeclarations(this.#caller)
+    this.opens = new OpenDeclarations({ caller: this.#caller, rpc: rpcClient, isPrivate: isPrivateCall })
   }
 
   async start(): Promise<void> {

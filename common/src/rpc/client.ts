@@ -46,6 +46,9 @@ export interface RpcCaller {
   tryLocal?<Req, Res>(method: Method<Req, Res>, request: Req, options?: RequestOptions): Res | undefined
 }
 
+/** What is done before a call of this method is sent. */
+export type BeforeCall = (methodId: number, request: unknown) => void
+
 const RETRY_MS_DEFAULT = 30_000
 /** Pause before the first reconnect, doubled up to the maximum, in milliseconds. */
 const PAUSE_MS_MIN = 20
@@ -66,7 +69,7 @@ export class RpcClient implements RpcCaller {
   readonly clientId = randomBytes(16).toString('hex')
   /** What is done on each connection before it is used. */
   readonly #preparations: ((connection: Connection) => Promise<void>)[] = []
-  readonly #before: (() => void)[] = []
+  readonly #before: BeforeCall[] = []
   readonly #pushHandlers = new Map<number, (payload: Reader) => void>()
   #connecting: Promise<Connection> | undefined
   #connection: Connection | undefined
@@ -108,7 +111,7 @@ export class RpcClient implements RpcCaller {
   }
 
   /** Does something right before each request is sent; what it sends itself goes first. */
-  beforeEach(before: () => void): void {
+  beforeEach(before: BeforeCall): void {
     this.#before.push(before)
   }
 
@@ -164,7 +167,7 @@ export class RpcClient implements RpcCaller {
           throw outcomeUnknown(method.name)
         sentAtMs = Date.now()
         const behind = sequence === 0 ? 0 : sequence - this.#oldestUnanswered(sequence)
-        for (const before of this.#before) before()
+        for (const before of this.#before) before(method.id, request)
         return await connection.call(method, request, { sequence, behind, principal })
       } catch (error) {
         if (!isFsError(error) || error.retry === 'never' || this.#closed) throw error

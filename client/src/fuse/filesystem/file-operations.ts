@@ -119,7 +119,7 @@ function createdHere(
   { status, stamp }: { readonly status: WireStatus; readonly stamp: Stamp },
   flags: number,
 ): Reply {
-  const row = takeHandle(context, status, flags)
+  const row = takeHandle(context, status, flags, true)
   row.file.adoptNew(LeasedFile.taken(context.parts.session, status))
   const entry = context.entry(status, header.nodeId, stamp)
   return createReply(context, header, entry, row, isDirect(flags) ? OPEN_FLAG.directIo : 0)
@@ -280,7 +280,13 @@ async function proveAccess(
   return { status, map: undefined }
 }
 
-export function takeHandle(context: MountContext, status: WireStatus, flags: number): FileHandleRow {
+/** `isNew`: it was made here just now, under a directory lease. */
+export function takeHandle(
+  context: MountContext,
+  status: WireStatus,
+  flags: number,
+  isNew = false,
+): FileHandleRow {
   const { nodes, session, cache } = context.parts
   let file = nodes.node(status.id).open
   if (file === undefined) {
@@ -291,7 +297,8 @@ export function takeHandle(context: MountContext, status: WireStatus, flags: num
   file.addHandle(isWritable)
   file.isAccessDue ||= context.parts.accessTimes.isDue(status, now())
   const isMappable = (flags & O_ACCESS_MODE) === O_RDWR
-  const isShared = isMappable ? context.parts.locks.session.opens.open(status.id) : undefined
+  const { opens } = context.parts.locks.session
+  const isShared = isMappable ? (isNew ? opens.openNew(status.id) : opens.open(status.id)) : undefined
   return { kind: 'file', file, isWritable, isAppending: isWritable && (flags & O_APPEND) !== 0, isShared }
 }
 

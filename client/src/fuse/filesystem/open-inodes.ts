@@ -1,12 +1,14 @@
 /**
  * Tells the namenode which inodes are open here, so that they outlive names that go elsewhere. What was
- * opened is said before the next call of the session, whatever that is: no open is answered, and no directory
- * lease given back, before the namenode has heard of it. What was closed may be said a little later; a file
- * that is opened and closed in between is not told of.
+ * opened is said before the next call of the session: no open is answered by the namenode, and no directory
+ * lease given back, before it has heard of it. Only batches of what was done under leases go before, since
+ * names in leased directories go nowhere else. What was closed may be said a little later; a file that is
+ * opened and closed in between is not told of.
  */
 import { isFsError } from '@hopbine/common/base/errors.ts'
 import { declareOpenInodes } from '@hopbine/common/protocol/open-inodes.ts'
 import type { RpcClient } from '@hopbine/common/rpc/client.ts'
+import { isPrivateCall } from '../../leases/private-call.ts'
 
 /** What was closed is told after so long at the latest, in milliseconds. */
 const CLOSED_MS = 50
@@ -25,7 +27,9 @@ export class OpenInodes {
   }
 
   async start(): Promise<void> {
-    this.#rpc.beforeEach(() => this.#tell())
+    this.#rpc.beforeEach((methodId, request) => {
+      if (!isPrivateCall(methodId, request)) this.#tell()
+    })
     await this.#rpc.prepareEach(async connection => {
       const opened = [...this.#counts.keys()]
       for (const inodeId of opened) this.#told.add(inodeId)
