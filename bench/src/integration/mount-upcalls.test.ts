@@ -60,3 +60,18 @@ t.test('a file that is made, written, changed and closed is one write of the jou
   // Batches leave after 50 ms, and what is open then is written before.
   t.ok(writes <= FILES * 1.5, `${writes} writes`)
 })
+
+t.test('small files that are read one by one come from the namenode many at a time', async t => {
+  await fs.mkdir(mount.path('read'))
+  for (const name of names) await fs.writeFile(mount.path('read', name), `content of ${name}`)
+  await mount.crash()
+  await mount.mount()
+  // The directory is leased again, and what is in its files is not known here.
+  await fs.writeFile(mount.path('read', 'a'), '')
+  const { leases } = await counted(async () => {
+    for (const name of names)
+      t.equal(await fs.readFile(mount.path('read', name), 'utf8'), `content of ${name}`)
+  })
+  t.ok((leases.readAhead ?? 0) >= FILES - 1, `${leases.readAhead} came along`)
+  t.ok((leases.forwarded ?? 0) <= 3, `${leases.forwarded} calls went to the namenode alone`)
+})

@@ -1,7 +1,10 @@
 /** Why a call cannot be answered at once from what is known here, and what to do about it. */
 export class Detour {
-  readonly kind: 'lease' | 'reach' | 'wait' | 'forward' | 'upgrade'
-  /** `lease`: directories to acquire. `reach`: the one whose way up is to be proved. `upgrade`: a file. */
+  readonly kind: 'lease' | 'reach' | 'wait' | 'forward' | 'upgrade' | 'content'
+  /**
+   * `lease`: directories to acquire. `reach`: the one whose way up is to be proved. `upgrade`, `content`: a
+   * file.
+   */
   readonly inodeIds: readonly number[]
   /** `wait`: what to wait for, before the call is tried again. */
   readonly until: Promise<unknown> | undefined
@@ -25,6 +28,11 @@ export class Detour {
   /** The namenode must know that the file is open for writing. */
   static upgrade(inodeId: number): Detour {
     return new Detour('upgrade', [inodeId])
+  }
+
+  /** The content of a small file, and of those that may be read next, is with the namenode. */
+  static content(inodeId: number): Detour {
+    return new Detour('content', [inodeId])
   }
 
   static wait(until: Promise<unknown>): Detour {

@@ -17,6 +17,8 @@ export class LeaseCounters {
   idle = 0
   /** Somebody waited for a commit: fsync and the like. */
   syncs = 0
+  /** Small files whose content came before it was asked for, or with another's. */
+  readAhead = 0
   lost = 0
   readonly #waits: number[] = []
 
@@ -29,10 +31,10 @@ export class LeaseCounters {
 
   toJSON(): Record<string, number> {
     const { local, forwarded, operations, batches } = this
-    const { acquired, refused, recalls, idle, syncs, lost } = this
+    const { acquired, refused, recalls, idle, syncs, lost, readAhead } = this
     const recall = { recalls, recallP50Ms: this.#percentile(0.5), recallP99Ms: this.#percentile(0.99) }
     const counts = { local, forwarded, operations, batches }
-    return { ...counts, acquired, refused, ...recall, idle, syncs, lost }
+    return { ...counts, acquired, refused, ...recall, idle, syncs, lost, readAhead }
   }
 
   #percentile(share: number): number {

@@ -3,7 +3,7 @@
  * and handed in later; all others go to the namenode. What was answered here is in a journal, is committed
  * within a second, and before that whenever anybody else looks.
  */
-import { type FsError, isFsError } from '@hopbine/common/base/errors.ts'
+import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
 import { within } from '@hopbine/common/base/within.ts'
 import { attachQueue, closeQueue, LEASE_TERM_MS, recall } from '@hopbine/common/protocol/directory-leases.ts'
@@ -21,27 +21,10 @@ import { Forwarder } from './forwarder.ts'
 import { LeaseClock } from './lease-clock.ts'
 import { LeaseCounters } from './lease-counters.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
-import { localChmod, localChown, localUtimes } from './local-attributes.ts'
-import {
-  localAbandon,
-  localAddBlock,
-  localAppend,
-  localComplete,
-  localOpen,
-  localTruncate,
-} from './local-content.ts'
-import { localCreate, localLink, localMkdir, localMknod, localRemove, localSymlink } from './local-names.ts'
-import {
-  localAccess,
-  localGetXattr,
-  localList,
-  localListXattrs,
-  localReadlink,
-  localStat,
-} from './local-reads.ts'
-import { localRename } from './local-rename.ts'
-import { type LocalCaller, type LocalState, ROOT_CALLER_KEY } from './local-state.ts'
+import { LOCAL, type Local } from './local-operations.ts'
+import { type LocalCaller, ROOT_CALLER_KEY } from './local-state.ts'
 import { lostError } from './operation-queue.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { figuresOf, Tenure } from './tenure.ts'
 
 export interface LeasedNamespaceOptions {
@@ -68,40 +51,12 @@ const LOST_INODES_MAX = 100_000
 const NAMED_MAX = 100
 const NO_OPTIONS: RequestOptions = {}
 
-type Local = (state: LocalState, request: never, caller: LocalCaller) => unknown
-
-const LOCAL: ReadonlyMap<number, Local> = new Map<number, Local>([
-  [metadata.stat.id, localStat],
-  [metadata.access.id, localAccess],
-  [metadata.list_.id, localList],
-  [metadata.readlink.id, localReadlink],
-  [metadata.getXattr.id, localGetXattr],
-  [metadata.listXattrs.id, localListXattrs],
-  [metadata.mkdir.id, localMkdir],
-  [metadata.create.id, localCreate],
-  [metadata.symlink.id, localSymlink],
-  [metadata.mknod.id, localMknod],
-  [metadata.link.id, localLink],
-  [metadata.remove.id, localRemove],
-  [metadata.rename.id, localRename],
-  [metadata.chmod.id, localChmod],
-  [metadata.chown.id, localChown],
-  [metadata.utimes.id, localUtimes],
-  [metadata.open.id, localOpen],
-  [metadata.append.id, localAppend],
-  [metadata.truncate.id, localTruncate],
-  [metadata.complete.id, localComplete],
-  [metadata.abandon.id, localAbandon],
-  [metadata.addBlock.id, localAddBlock],
-  [metadata.commitExtents.id, localAddBlock],
-  [metadata.punch.id, localAddBlock],
-])
-
 /** One queue with what works on it. */
 interface Term {
   readonly tenure: Tenure
   readonly keeper: LeaseKeeper
   readonly forwarder: Forwarder
+  readonly readAhead: ReadAhead
 }
 
 /** What a mount asks of its session; a plain one offers it, too. */
@@ -167,6 +122,7 @@ export class LeasedNamespace implements MountClient {
     return {
       call: (method, request, options) => this.call(method, request, { ...options, speaker }),
       tryLocal: (method, request, options) => this.tryLocal(method, request, { ...options, speaker }),
+      tryOutcome: (method, request, options) => this.tryOutcome(method, request, { ...options, speaker }),
     }
   }
 
@@ -176,6 +132,17 @@ export class LeasedNamespace implements MountClient {
     request: Req,
     options: RequestOptions = NO_OPTIONS,
   ): Res | undefined {
+    const outcome = this.tryOutcome(method, request, options)
+    if (outcome instanceof FsError) throw outcome
+    return outcome
+  }
+
+  /** See RpcCaller. */
+  tryOutcome<Req, Res>(
+    method: Method<Req, Res>,
+    request: Req,
+    options: RequestOptions = NO_OPTIONS,
+  ): Res | FsError | undefined {
     const outcome = this.#local(method, request, options)
     if (!(outcome instanceof Detour)) return outcome
     // The call that is made instead waits for the same, and tells what becomes of it.
@@ -186,6 +153,7 @@ export class LeasedNamespace implements MountClient {
   call<Req, Res>(method: Method<Req, Res>, request: Req, options: RequestOptions = NO_OPTIONS): Promise<Res> {
     try {
       const outcome = this.#local(method, request, options)
+      if (outcome instanceof FsError) return Promise.reject(outcome)
       if (!(outcome instanceof Detour)) return Promise.resolve(outcome)
       return this.#detour(method, request, options, outcome)
     } catch (error) {
@@ -193,13 +161,15 @@ export class LeasedNamespace implements MountClient {
     }
   }
 
-  /** What this mount knows for sure. Throws what the call fails with. */
-  #local<Req, Res>(method: Method<Req, Res>, request: Req, { speaker }: RequestOptions): Res | Detour {
+  /** What this mount knows for sure. Throws what the call fails with, or answers it where that is common. */
+  #local<Req, Res>(
+    method: Method<Req, Res>,
+    request: Req,
+    { speaker }: RequestOptions,
+  ): Res | FsError | Detour {
     if (this.#lost.size > 0) this.#tellLoss(method, request)
     const term = this.#term
-    const local = LOCAL.get(method.id) as
-      | ((state: LocalState, request: Req, caller: LocalCaller) => Res | Detour)
-      | undefined
+    const local = LOCAL.get(method.id) as Local<Req, Res> | undefined
     if (term === undefined || local === undefined) return Detour.forward
     const { tenure } = term
     if (!tenure.isAlive) return Detour.wait(this.#renew())
@@ -224,6 +194,7 @@ export class LeasedNamespace implements MountClient {
       if (options.signal?.aborted) break
       if (!(await this.#take(detour, options))) break
       const outcome = this.#local(method, request, options)
+      if (outcome instanceof FsError) throw outcome
       if (!(outcome instanceof Detour)) return outcome
       detour = outcome
     }
@@ -249,6 +220,7 @@ export class LeasedNamespace implements MountClient {
       return speaker !== undefined
     }
     const inode = term.tenure.overlay.inodes.get(id)
+    if (detour.kind === 'content') return inode !== undefined && term.readAhead.fetch(inode)
     if (inode !== undefined) await term.keeper.upgrade(inode)
     return true
   }
@@ -330,7 +302,9 @@ export class LeasedNamespace implements MountClient {
     })
     const keeper = new LeaseKeeper({ tenure, rpc: this.#rpc, counters: this.counters, idleMs })
     tenure.onLost = error => this.#lose(tenure, error)
-    this.#term = { tenure, keeper, forwarder: new Forwarder(tenure, keeper, this.#rpc) }
+    const forwarder = new Forwarder(tenure, keeper, this.#rpc)
+    const readAhead = new ReadAhead(tenure, this.#rpc, this.counters)
+    this.#term = { tenure, keeper, forwarder, readAhead }
   }
 
   /** Each connection is told whose recalls it takes, before anything is asked on it. */

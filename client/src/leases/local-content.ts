@@ -32,6 +32,7 @@ import {
 import type { StepTime } from './operation-queue.ts'
 import type { LocalInode } from './overlay.ts'
 import { chargeOf } from './quota-rooms.ts'
+import { mayBeReadAhead } from './read-ahead.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -49,9 +50,18 @@ export function localOpen(
   requireFile(inode, path)
   requireRight(inode.status, caller, READ)
   const content = inode.isOpenAtServer ? undefined : contentOf(inode)
-  if (content === undefined) return Detour.forward
+  if (content === undefined) return elsewhereFor(inode)
   const inline = content.length > 0 ? content : undefined
   return { status: named(inode.status, ''), inline, extents: [], blocks: [] }
+}
+
+/** Who reads a second file of a directory is likely to read the next ones, too. */
+function elsewhereFor(inode: LocalInode): Detour {
+  const [directory] = inode.places
+  const isSmall = (inode.status.flags & FLAG.inline) !== 0
+  if (directory === undefined || !isSmall || !mayBeReadAhead(inode)) return Detour.forward
+  directory.contentMisses += 1
+  return directory.contentMisses > 1 ? Detour.content(inode.id) : Detour.forward
 }
 
 /** Takes the write lease, which nobody else can have while the file's directories are leased. */

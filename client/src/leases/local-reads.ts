@@ -35,7 +35,7 @@ export function localStat(
   state: LocalState,
   { path, followLast }: RequestOf<typeof stat>,
   caller: LocalCaller,
-): StatusAnswer | Detour {
+): StatusAnswer | FsError | Detour {
   const parts = parseInodePath(path)
   if (parts === undefined) return Detour.forward
   if (parts.name === '') {
@@ -45,7 +45,7 @@ export function localStat(
   const place = placeOf(state, path, caller, 'look')
   if (place instanceof Detour) return place
   const { inode, name } = place
-  if (inode === undefined) throw NOTHING_THERE
+  if (inode === undefined) return NOTHING_THERE
   if (!inode.isCovered || (followLast && inode.status.kind === KIND.symlink)) return Detour.forward
   return hindranceOf(state, inode, 'look') ?? { status: named(inode.status, name) }
 }

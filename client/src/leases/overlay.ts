@@ -80,6 +80,8 @@ export class LocalDirectory {
   readonly quotaRoot: number
   /** It is being given back: nothing is done locally any more. */
   isLeaving = false
+  /** Small files in it that were read and whose content was not known here. */
+  contentMisses = 0
   /** The last period in which it was used; 0: it is new. */
   usedIn = 0
   #sorted: string[] | undefined

@@ -170,6 +170,20 @@ export const writeInline = method(
 )
 
 /**
+ * Content of a small file and of those behind it in its directory, in byte order of names, until it is
+ * `bytes` long or a message is full. Files without content are left out, and those that are not small.
+ * Superusers only: a mount asks for what it may be asked for next, and decides itself who may see it.
+ */
+export const readSmallFiles = method(
+  64,
+  'readSmallFiles',
+  'read',
+  1,
+  record({ inodeId: int, bytes: u32 }),
+  record({ files: list(record({ inodeId: int, generation: int, inline: bytes })) }),
+)
+
+/**
  * Payload of `PUSH.recall`: others wait for these directories. It is repeated while they wait, and may come
  * in one turn with the answer that granted the lease.
  */
@@ -183,4 +197,5 @@ export const DIRECTORY_LEASE_METHODS: readonly Method<unknown, unknown>[] = [
   attachQueue,
   releaseDirectory,
   writeInline,
+  readSmallFiles,
 ]

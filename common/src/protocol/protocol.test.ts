@@ -91,6 +91,7 @@ const KNOWN: Record<string, string> = {
   attachQueue: 'c1f1a09cf61f',
   releaseDirectory: 'e632bdbf6802',
   writeInline: '501a56bbdb2a',
+  readSmallFiles: 'c266a935d1b1',
   declareOpenInodes: 'a00932edd266',
   declareCaching: '20f761895d58',
   acknowledgeInvalidations: '06f9ba04697a',

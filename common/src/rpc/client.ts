@@ -44,6 +44,12 @@ export interface RpcCaller {
    * Undefined: nothing has happened, and `call` is to be made.
    */
   tryLocal?<Req, Res>(method: Method<Req, Res>, request: Req, options?: RequestOptions): Res | undefined
+  /** The same, with a refusal that is known here as a value: throwing one costs more than answering it. */
+  tryOutcome?<Req, Res>(
+    method: Method<Req, Res>,
+    request: Req,
+    options?: RequestOptions,
+  ): Res | FsError | undefined
 }
 
 /** What is done before a call of this method is sent. */

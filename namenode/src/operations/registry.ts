@@ -35,6 +35,7 @@ import { open } from './open.ts'
 import { openQueue } from './open-queue.ts'
 import type { ReadOperation, WriteOperation } from './operation.ts'
 import { punch } from './punch.ts'
+import { readSmallFiles } from './read-small-files.ts'
 import { readlink } from './readlink.ts'
 import { recoverLease } from './recover-lease.ts'
 import { registerDatanode } from './register-datanode.ts'
@@ -120,6 +121,7 @@ const READS: readonly ReadOperation[] = [
   liveBlocks,
   listBlocks,
   sparseBlocks,
+  readSmallFiles,
 ]
 
 const byId = <O extends { readonly method: { readonly id: number } }>(rows: readonly O[]) =>

@@ -1,6 +1,6 @@
 /** Operations on open directories. Whoever opened one may go on reading it, whatever becomes of its bits. */
 import { access } from '@hopbine/common/protocol/metadata.ts'
-import { KIND } from '@hopbine/common/protocol/types.ts'
+import { KIND, type FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { READ } from '@hopbine/common/rules/permission.ts'
 import { ROOT_NODE } from '../protocol/constants.ts'
 import { DirectoryPage, encodeOpen } from '../protocol/encode.ts'
@@ -8,43 +8,46 @@ import type { RequestOf } from '../protocol/request.ts'
 import { PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import { entryType } from './attributes.ts'
-import { type DirectoryEntry, DirectoryReader, DOTS } from './directory-reader.ts'
+import { DirectoryReader, DOTS } from './directory-reader.ts'
+import type { Stamp } from './kernel-cache.ts'
 import type { MountContext } from './mount-context.ts'
-import { done } from './reply.ts'
+import { after, ask, done } from './reply.ts'
 
 const DIRECTORY_TYPE = entryType(KIND.directory)
 
-export async function openDirectory(context: MountContext, { header }: RequestOf<'opendir'>): Promise<Reply> {
+export function openDirectory(
+  context: MountContext,
+  { header }: RequestOf<'opendir'>,
+): Reply | Promise<Reply> {
   const path = context.path(header.nodeId)
-  const { status } = await context.as(header).call(access, { path, wanted: READ })
-  if (status.kind !== KIND.directory) throw new PosixError('ENOTDIR')
-  const reader = new DirectoryReader(context.parts.rpc, context.parts.cache, status.id, path)
-  const handle = context.parts.handles.add({ kind: 'directory', reader })
-  return {
-    parts: [encodeOpen(header.unique, handle, 0)],
-    undo: () => context.parts.handles.remove(handle),
-  }
+  return after(ask(context.as(header), access, { path, wanted: READ }), ({ status }) => {
+    if (status.kind !== KIND.directory) throw new PosixError('ENOTDIR')
+    const reader = new DirectoryReader(context.parts.rpc, context.parts.cache, status.id, path)
+    const handle = context.parts.handles.add({ kind: 'directory', reader })
+    const undo = (): void => context.parts.handles.remove(handle)
+    return { parts: [encodeOpen(header.unique, handle, 0)], undo }
+  })
 }
 
-export async function readDirectory(
+export function readDirectory(
   context: MountContext,
   { header, body }: RequestOf<'readdir'>,
-): Promise<Reply> {
+): Reply | Promise<Reply> {
   const reader = context.parts.handles.directory(body.handle)
   const page = new DirectoryPage(header.unique, body.size)
   const add = (name: string, inode: number, type: number, cookie: number): boolean =>
     page.add(name, inode, type, cookie)
   if (!addDots(reader, body.offset, add)) return { parts: [page.finish()] }
-  await eachEntry(reader, body.offset, ({ status, cookie }) =>
+  const read = eachEntry(reader, body.offset, (status, cookie) =>
     page.add(status.name, status.id, entryType(status.kind), cookie),
   )
-  return { parts: [page.finish()] }
+  return after(read, () => ({ parts: [page.finish()] }))
 }
 
-export async function readDirectoryPlus(
+export function readDirectoryPlus(
   context: MountContext,
   { header, body }: RequestOf<'readdirplus'>,
-): Promise<Reply> {
+): Reply | Promise<Reply> {
   const reader = context.parts.handles.directory(body.handle)
   const page = new DirectoryPage(header.unique, body.size)
   const remembered: ReturnType<MountContext['entry']>[] = []
@@ -54,7 +57,7 @@ export async function readDirectoryPlus(
   const addDot = (name: string, inode: number, type: number, cookie: number): boolean =>
     page.addPlus(name, type, cookie, inode, undefined)
   if (!addDots(reader, body.offset, addDot)) return { parts: [page.finish()] }
-  await eachEntry(reader, body.offset, ({ status, cookie, stamp }) => {
+  const read = eachEntry(reader, body.offset, (status, cookie, stamp) => {
     const entry = context.entry(status, header.nodeId, stamp)
     if (page.addPlus(status.name, entryType(status.kind), cookie, status.id, entry)) {
       remembered.push(entry)
@@ -63,7 +66,7 @@ export async function readDirectoryPlus(
     context.forgetEntry(entry)
     return false
   })
-  return { parts: [page.finish()], undo }
+  return after(read, () => ({ parts: [page.finish()], undo }))
 }
 
 export function releaseDirectory(context: MountContext, { header, body }: RequestOf<'releasedir'>): Reply {
@@ -101,11 +104,15 @@ function addDots(
  * Hands entries over until one does not fit or the first fetched page is used up: the kernel asks on from
  * there.
  */
-async function eachEntry(
+function eachEntry(
   reader: DirectoryReader,
   offset: number,
-  add: (entry: DirectoryEntry) => boolean,
-): Promise<void> {
-  const entries = await reader.after(Math.max(offset, DOTS))
-  for (const entry of entries) if (!add(entry)) return
+  add: (status: WireStatus, cookie: number, stamp: Stamp) => boolean,
+): void | Promise<void> {
+  const from = Math.max(offset, DOTS)
+  return after(reader.pageWith(from), ({ entries, start, stamp }) => {
+    for (let at = from - start; at < entries.length; at++) {
+      if (!add(entries[at] as WireStatus, start + at + 1, stamp)) return
+    }
+  })
 }

@@ -9,23 +9,17 @@ import { list_ } from '@hopbine/common/protocol/metadata.ts'
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import type { RpcCaller } from '@hopbine/common/rpc/client.ts'
 import type { KernelCache, Stamp } from './kernel-cache.ts'
+import { after, ask } from './reply.ts'
 
 /** Cookies 1 and 2 stand behind `.` and `..`; entries follow. */
 export const DOTS = 2
 
-export interface DirectoryEntry {
-  readonly status: WireStatus
-  /** Where reading goes on behind it. */
-  readonly cookie: number
-  /** From before it was asked for. */
-  readonly stamp: Stamp
-}
-
-interface Page {
-  /** Cookie before its first entry. */
+export interface Page {
+  /** Cookie before its first entry; reading goes on behind its n-th, from 1, at n more. */
   readonly start: number
   readonly entries: readonly WireStatus[]
   readonly isLast: boolean
+  /** From before it was asked for. */
   readonly stamp: Stamp
 }
 
@@ -65,42 +59,38 @@ export class DirectoryReader {
     this.#pages = []
   }
 
-  /** The next entries behind a cookie of this handle; none at the end. */
-  async after(cookie: number): Promise<DirectoryEntry[]> {
-    const at = Math.max(cookie, DOTS)
-    const page = await this.#pageWith(at)
-    const { stamp } = page
-    return page.entries
-      .slice(at - page.start)
-      .map((status, index) => ({ status, cookie: at + index + 1, stamp }))
-  }
-
   /**
-   * The page with an entry behind the cookie, or the last page. Where the next page starts is noted with
-   * each page as it is read, since a page that is read again later may hold other entries.
+   * The page with an entry behind a cookie of this handle, or the last page: at once where it is known. Where
+   * the next page starts is noted with each page as it is read, since a page that is read again later may
+   * hold other entries.
    */
-  async #pageWith(cookie: number): Promise<Page> {
+  pageWith(cookie: number): Page | Promise<Page> {
     const kept = this.#pages.find(page => holds(page, cookie))
     if (kept !== undefined) return kept
-    for (;;) {
-      const index = this.#starts.findLastIndex(known => known.cookie <= cookie)
-      const start = this.#starts[index] as Start
-      const request = { path: this.#path, after: start.after, max: this.#pageMax }
-      const stamp = this.#cache.stamp()
-      const { entries, more } = await this.#rpc.call(list_, request)
-      const page = { start: start.cookie, entries, isLast: !more, stamp }
-      const last = entries.at(-1)
-      if (last !== undefined && more && this.#starts.length === index + 1) {
-        this.#starts.push({ cookie: start.cookie + entries.length, after: last.name })
-      }
-      if (holds(page, cookie) || last === undefined) {
-        this.#pages = [...this.#pages.slice(-1), page]
-        return page
-      }
-      // Entries went away since: what is left of the page ends before the cookie.
-      if (start.cookie + entries.length < cookie)
-        this.#starts.splice(index + 1, 0, { cookie, after: last.name })
+    const index = this.#starts.findLastIndex(known => known.cookie <= cookie)
+    const { cookie: start, after: name } = this.#starts[index] as Start
+    const stamp = this.#cache.stamp()
+    const listed = ask(this.#rpc, list_, { path: this.#path, after: name, max: this.#pageMax })
+    return after(listed, ({ entries, more }) =>
+      this.#take({ start, entries, isLast: !more, stamp }, index, cookie),
+    )
+  }
+
+  /** A page that was read; another one, if what was looked for is not in it any more. */
+  #take(page: Page, index: number, cookie: number): Page | Promise<Page> {
+    const { start, entries, isLast } = page
+    const end = start + entries.length
+    const last = entries.at(-1)
+    if (last !== undefined && !isLast && this.#starts.length === index + 1) {
+      this.#starts.push({ cookie: end, after: last.name })
     }
+    if (holds(page, cookie) || last === undefined) {
+      this.#pages = [...this.#pages.slice(-1), page]
+      return page
+    }
+    // Entries went away since: what is left of the page ends before the cookie.
+    if (end < cookie) this.#starts.splice(index + 1, 0, { cookie, after: last.name })
+    return this.pageWith(cookie)
   }
 }
 

@@ -2,7 +2,7 @@
  * Operations on names in directories: looking up, making, linking, moving and removing. Each acts as the
  * caller.
  */
-import { isFsError } from '@hopbine/common/base/errors.ts'
+import { FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import {
   create,
   IF_EXISTS,
@@ -20,9 +20,9 @@ import {
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
 import { MODE_BITS } from '@hopbine/common/rules/permission.ts'
 import { RENAME_FLAG } from '../protocol/constants.ts'
-import { encodeData, encodeNegativeEntry } from '../protocol/encode.ts'
+import { encodeData, encodeError, encodeNegativeEntry } from '../protocol/encode.ts'
 import type { RequestHeader, RequestOf } from '../protocol/request.ts'
-import { PosixError } from '../session/errno.ts'
+import { errnoNumber, PosixError } from '../session/errno.ts'
 import type { Reply } from '../session/session.ts'
 import { deviceText, isDevice, kindOfType, TYPE, TYPE_MASK } from './attributes.ts'
 import type { Stamp } from './kernel-cache.ts'
@@ -31,26 +31,23 @@ import { after, ask, done, entryReply, reply } from './reply.ts'
 
 type Answer = Reply | Promise<Reply>
 
+const ENOENT = errnoNumber('ENOENT')
+
 export function lookup(context: MountContext, { header, body }: RequestOf<'lookup'>): Answer {
   const { cache, nodes } = context.parts
   const stamp = cache.stamp()
   const missed = (error: unknown): Reply => {
     if (!isFsError(error, 'NOT_FOUND')) throw error
     const entryMs = cache.entryMs(stamp, nodes.inodeOf(header.nodeId), body.name)
-    if (entryMs === 0) throw error
+    if (entryMs === 0) return { parts: [encodeError(header.unique, ENOENT)], isError: true }
     return reply(encodeNegativeEntry(header.unique, entryMs))
   }
   const request = { path: context.child(header.nodeId, body.name), followLast: false }
-  let found: StatusAnswer | Promise<StatusAnswer>
-  try {
-    found = ask(context.as(header), stat, request)
-  } catch (error) {
-    return missed(error)
-  }
-  if (found instanceof Promise) {
-    return found.then(answer => newEntry(context, header, answer, stamp), missed)
-  }
-  return newEntry(context, header, found, stamp)
+  const caller = context.as(header)
+  const known = caller.tryOutcome?.(stat, request)
+  if (known instanceof FsError) return missed(known)
+  if (known !== undefined) return newEntry(context, header, known, stamp)
+  return caller.call(stat, request).then(found => newEntry(context, header, found, stamp), missed)
 }
 
 type StatusAnswer = { readonly status: WireStatus }
