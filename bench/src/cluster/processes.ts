@@ -88,8 +88,20 @@ export class ProcessCluster {
     return this.#group
   }
 
+  get namenodeRoles(): string[] {
+    return [...this.pids.keys()].filter(isNamenode)
+  }
+
   get namenodePids(): number[] {
-    return [...this.pids].filter(([role]) => role.startsWith('namenode')).map(([, pid]) => pid)
+    return this.namenodeRoles.map(role => this.pidOf(role))
+  }
+
+  /** Where the namenode that leads answers. */
+  async leaderDoor(): Promise<Door> {
+    const door = await this.door()
+    if (this.#group === undefined) return door
+    const leader = await this.#group.leader()
+    return [door, ...(door.others ?? [])].find(({ member }) => member === leader) ?? door
   }
 
   /** Where load generators connect. */

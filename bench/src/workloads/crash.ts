@@ -98,11 +98,11 @@ async function killAgainAndAgain(
   const random = new SeededRandom(values.seed * 31 + repetition)
   const counts = { namenode: 0, datanode: 0, duringStart: 0, wrongReplays: 0 }
   const restarts: number[] = []
-  const replay = new ReplayCheck(await bench.cluster.door(), `${base}/replay-${bench.run}`)
+  const replay = new ReplayCheck(() => bench.cluster.leaderDoor(), `${base}/replay-${bench.run}`)
   for (let kill = 0; kill < values.kills; kill++) {
     await sleep(random.below(values.pause + 1))
     const isNamenode = values.role === 'any' ? random.below(2) === 0 : values.role === 'namenode'
-    const role = isNamenode ? 'namenode' : `datanode-${1 + random.below(values.datanodes)}`
+    const role = isNamenode ? namenodeOf(bench, random) : `datanode-${1 + random.below(values.datanodes)}`
     if (isNamenode) await replay.send()
     await bench.cluster.end(role, 'SIGKILL')
     counts[isNamenode ? 'namenode' : 'datanode'] += 1
@@ -120,6 +120,12 @@ async function killAgainAndAgain(
     counts.wrongReplays += wrong.length
   }
   return { ...counts, restartMillis: restarts.length === 0 ? 0 : median(restarts) }
+}
+
+/** The namenode, or some member of the group: in the long run each leads as often. */
+function namenodeOf({ cluster }: Bench, random: SeededRandom): string {
+  const { namenodeRoles } = cluster
+  return namenodeRoles[random.below(namenodeRoles.length)] as string
 }
 
 function metricsOf(totals: Totals, kills: Kills, problems: number): Metrics {

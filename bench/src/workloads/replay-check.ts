@@ -18,14 +18,14 @@ interface Sent {
 }
 
 export class ReplayCheck {
-  readonly #door: Door
+  readonly #door: () => Promise<Door>
   readonly #base: string
   readonly #clientId = randomBytes(16).toString('hex')
   #sequence = 0
   #sent: Sent[] = []
 
-  /** `base` is a directory of its own. */
-  constructor(door: Door, base: string) {
+  /** `base` is a directory of its own; `door` leads to the namenode that answers now. */
+  constructor(door: () => Promise<Door>, base: string) {
     this.#door = door
     this.#base = base
   }
@@ -69,14 +69,15 @@ export class ReplayCheck {
   }
 
   async #connect(): Promise<Connection> {
+    const { address, token } = await this.#door()
     const greeting = {
       version: PROTOCOL_VERSION,
       versionOldest: PROTOCOL_VERSION_OLDEST,
       clientId: this.#clientId,
-      token: this.#door.token,
+      token,
     }
     const events = { onClose: () => undefined, onPush: () => undefined }
-    return (await Connection.open(this.#door.address, greeting, events)).connection
+    return (await Connection.open(address, greeting, events)).connection
   }
 }
 
