@@ -49,7 +49,7 @@ t.test('where the namenode has little left it decides by itself for a while', as
   rooms.begun(ROOT, { names: 1, diskBytes: 0 })
   t.notOk(rooms.isShort(one(2)))
   let isTold = false
-  const waiting = rooms.until().then(() => {
+  const waiting = rooms.until(one(2)).then(() => {
     isTold = true
   })
   t.ok(rooms.isWaitedFor)
@@ -62,14 +62,18 @@ t.test('where the namenode has little left it decides by itself for a while', as
   await sleep(250)
   t.notOk(rooms.isShort(one(2)))
   t.ok(rooms.isShort(one(RESERVE_NAMES)), 'so much is never done here')
+  const enough = rooms.until(one(1))
+  rooms.told([one(1)], ASKED)
+  await enough
+  t.notOk(rooms.isShort(one(2)), 'who waited got what he needs, if less than was asked for')
 })
 
 t.test('who waits hears that the namenode cannot be asked', async t => {
   const rooms = new QuotaRooms()
-  const waiting = rooms.until()
+  const waiting = rooms.until(one(1))
   rooms.fail(new Error('away'))
   await t.rejects(waiting, { message: 'away' })
-  const later = rooms.until()
+  const later = rooms.until(one(1))
   rooms.giveUp()
   await later
 })

@@ -20,11 +20,12 @@ interface Reserve {
   reserved: Room
   /** By operations behind that batch. */
   charged: Room
-  /** The namenode had less than was wanted: it decides by itself up to then, by the monotonic clock. */
+  /** The namenode had too little: it decides by itself up to then, by the monotonic clock. */
   shortUntil: number
 }
 
 interface Waiter {
+  readonly charge: Charge
   resolve(): void
   reject(error: Error): void
 }
@@ -79,19 +80,21 @@ export class QuotaRooms {
   /** A batch was applied: this is set aside now, at these quotas only. `asked`: what it asked for. */
   told(rooms: readonly Charge[], asked: Room): void {
     const isAsked = asked.names + asked.diskBytes > 0
-    const shortUntil = performance.now() + SHORT_MS
     const told = new Map(rooms.map(room => [room.quotaRoot, room]))
     for (const [quotaRoot, reserve] of this.#reserves) {
       const { names, diskBytes } = told.get(quotaRoot) ?? NOTHING
       reserve.reserved = { names, diskBytes }
-      if (isAsked && (names < asked.names || diskBytes < asked.diskBytes)) reserve.shortUntil = shortUntil
       const isCharged = reserve.charged.names + reserve.charged.diskBytes > 0
       if (!told.has(quotaRoot) && !isCharged && !isAsked) this.#reserves.delete(quotaRoot)
     }
     for (const { quotaRoot, names, diskBytes } of rooms) {
       if (!this.#reserves.has(quotaRoot)) this.#reserveOf(quotaRoot).reserved = { names, diskBytes }
     }
-    if (isAsked) this.giveUp()
+    if (!isAsked) return
+    for (const { charge } of this.#waiters) {
+      if (!this.fits(charge)) this.#reserveOf(charge.quotaRoot).shortUntil = performance.now() + SHORT_MS
+    }
+    this.giveUp()
   }
 
   /** What to ask for with the next batch: the same below every quota. */
@@ -113,9 +116,9 @@ export class QuotaRooms {
   }
 
   /** Resolves when the namenode was asked for more; rejects when it could not be. */
-  until(): Promise<void> {
+  until(charge: Charge): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject })
+      this.#waiters.push({ charge, resolve, reject })
     })
   }
 

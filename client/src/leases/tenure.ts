@@ -150,7 +150,7 @@ export class Tenure implements LocalState {
     const { rooms } = this.queue
     if (charge === undefined || rooms.fits(charge, instead)) return undefined
     if (rooms.isShort(charge)) return Detour.forward
-    const room = rooms.until()
+    const room = rooms.until(charge)
     this.sender.wake(true)
     return Detour.wait(room)
   }

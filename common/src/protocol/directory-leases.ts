@@ -115,7 +115,7 @@ export const applyQueue = method(
     ids: u32,
     /**
      * Room wanted for what follows, below each quota root that the queue has leases under. A queue gets at
-     * most half of what is left.
+     * most an eighth of what is left.
      */
     names: int,
     diskBytes: int,

@@ -7,6 +7,8 @@ import type { LeaseQueue } from '../store/tables/directory-lease-table.ts'
 import type { Tx } from '../store/tx.ts'
 import { namesUsed, roomLeft } from './quota.ts'
 
+/** Part of what is left that one queue gets at most: large files and others find the rest. */
+const SHARE = 1 / 8
 /** Set aside for one queue below one quota at most. */
 const NAMES_MAX = 65_536
 const DISK_BYTES_MAX = 256 * 1024 * 1024
@@ -25,8 +27,7 @@ interface Lifted {
 }
 
 /**
- * More is set aside, up to what is wanted, but no more than half of what is left: others, and what needs
- * more than a mount may do alone, find some. Nothing is given back.
+ * More is set aside, up to what is wanted and to the queue's share of what is left. Nothing is given back.
  */
 export function raiseReserve(tx: Tx, queue: LeaseQueue, rootId: number, wanted: Room): void {
   const reserve = queue.reserves.get(rootId)
@@ -40,7 +41,7 @@ export function raiseReserve(tx: Tx, queue: LeaseQueue, rootId: number, wanted: 
 }
 
 function raised(reserved: number, left: number, wanted: number): number {
-  return Math.max(reserved, Math.min(wanted, Math.floor((reserved + left) / 2)))
+  return Math.max(reserved, Math.min(wanted, Math.floor((reserved + left) * SHARE)))
 }
 
 /** Sets nothing aside for the queue until `settleReserves`. */

@@ -19,8 +19,8 @@ function limited(names: number, bytes = -1) {
 const within = (shard: TestShard, id: number): Room =>
   shard.state.leases.reserves.within(shard.state.directories.slotOf(id))
 
-t.test('a grant below a quota sets half of what is left aside', t => {
-  const { shard, id, grant } = limited(101, 1000)
+t.test('a grant below a quota sets an eighth of what is left aside', t => {
+  const { shard, id, grant } = limited(401, 4000)
   t.match(grant, { granted: true, quotaRoot: id, names: 50, diskBytes: 500 })
   t.same(within(shard, id), { names: 50, diskBytes: 500 })
   t.same(within(shard, 1), { names: 50, diskBytes: 500 }, 'also above')
@@ -29,22 +29,22 @@ t.test('a grant below a quota sets half of what is left aside', t => {
 })
 
 t.test('what a batch uses takes the place of what was set aside', t => {
-  const { shard, id, queue } = limited(101, 1000)
+  const { shard, id, queue } = limited(401, 4000)
   const { reserves } = queue.send([queue.create(id, 'f', 'x'.repeat(100)), queue.mkdir(id, 'd')])
   t.same(reserves, [{ quotaRoot: id, names: 48, diskBytes: 400 }])
   const removed = queue.send([queue.remove(id, 'f'), queue.create(id, 'g', 'x'.repeat(30))])
   t.same(removed.reserves, [{ quotaRoot: id, names: 48, diskBytes: 400 }], 'what is freed is nobody’s')
   const asked = queue.send([], queue.applied + 1, { names: 1000, diskBytes: 1000 })
-  // 98 names and 970 bytes are neither used by others nor by this queue.
-  t.same(asked.reserves, [{ quotaRoot: id, names: 49, diskBytes: 485 }])
+  // 398 names and 3,970 bytes are not used.
+  t.same(asked.reserves, [{ quotaRoot: id, names: 49, diskBytes: 496 }])
   shard.verify()
   t.end()
 })
 
 t.test('a whole reserve can be used by a batch, however little is left besides', t => {
-  const { shard, operator, id, queue, grant } = limited(9)
+  const { shard, operator, id, queue, grant } = limited(33)
   t.equal(grant.names, 4)
-  for (let i = 0; i < 4; i++) operator.create(`/q/other${i}`, { content: '' })
+  for (let i = 0; i < 28; i++) operator.create(`/q/other${i}`, { content: '' })
   t.throws(() => operator.create('/q/more', { content: '' }), { code: 'LEASED' })
   shard.verify()
   queue.apply(...[0, 1, 2, 3].map(i => queue.create(id, `own${i}`, '')))
@@ -58,7 +58,7 @@ t.test('a whole reserve can be used by a batch, however little is left besides',
 t.test('what only a reserve stands in the way of is not decided, and is when it is given back', t => {
   const { shard, operator, id, queue } = limited(-1, 1000)
   operator.create('/q/a', { content: 'x'.repeat(400) })
-  t.throws(() => operator.create('/q/b', { content: 'x'.repeat(300) }), {
+  t.throws(() => operator.create('/q/b', { content: 'x'.repeat(500) }), {
     code: 'LEASED',
     details: { inodeId: id },
   })
@@ -80,10 +80,10 @@ t.test('a reserve goes with the last directory below its quota, however that end
     (_queue, _id, _sub, shard) => shard.operator().remove('/q', true),
   ]
   for (const end of ends) {
-    const { shard, id, queue } = limited(100)
+    const { shard, id, queue } = limited(401)
     const made = queue.mkdir(id, 'sub')
     queue.apply(made)
-    t.equal(within(shard, 1).names, 48)
+    t.equal(within(shard, 1).names, 49)
     end(queue, id, made.inodeId, shard)
     t.same(within(shard, 1), { names: 0, diskBytes: 0 })
     shard.verify()
@@ -94,8 +94,8 @@ t.test('a reserve goes with the last directory below its quota, however that end
 t.test('quotas within one another: each reserve counts at all of them, each use at its own', t => {
   const { shard, operator } = openShard()
   const [outer, inner] = [operator.mkdir('/q').id, operator.mkdir('/q/in').id]
-  operator.setQuota('/q', 1000, -1)
-  operator.setQuota('/q/in', 100, -1)
+  operator.setQuota('/q', 4000, -1)
+  operator.setQuota('/q/in', 400, -1)
   const queue = new TestQueue(shard.operator(), QUEUE)
   t.match(queue.acquire(outer), { quotaRoot: outer, names: 499 })
   t.match(queue.acquire(inner), { quotaRoot: inner, names: 49 })
@@ -136,7 +136,7 @@ t.test('a quota with its reserve moves with its directory', t => {
   const { shard, operator } = openShard()
   for (const path of ['/a', '/b', '/b/c']) operator.mkdir(path)
   const { id } = operator.mkdir('/a/q')
-  operator.setQuota('/a/q', 100, -1)
+  operator.setQuota('/a/q', 400, -1)
   const queue = new TestQueue(shard.operator(), QUEUE)
   t.equal(queue.acquire(id).names, 49)
   operator.write(rename, { from: '/a/q', to: '/b/q', mode: RENAME.replace })
