@@ -1,5 +1,6 @@
 /** Random access against a real cluster, case by case. Random steps: file-model.test.ts. */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { bootInProcess } from '../cluster/in-process.ts'
 import { patternAt } from './content.ts'
@@ -115,4 +116,27 @@ t.test('overlapping writes and reads keep the order of their calls', async t => 
   t.ok(found.subarray(0, length).equals(model.subarray(0, length)))
   await file.close()
   t.ok((await fs.readFile('/overlap')).equals(model.subarray(0, length)))
+})
+
+t.test('reads at once see what has just gone into blocks, whichever of them has it committed', async t => {
+  const file = await fs.openFile('/just-flushed', { create: true })
+  const bytes = patternAt(0, 3 * MIB)
+  await file.write(bytes, 0)
+  await file.sync()
+  for (let round = 1; round <= 20; round++) {
+    bytes.fill(round, MIB, 2 * MIB)
+    await file.write(bytes.subarray(MIB, 2 * MIB), MIB)
+    // So much goes into the block without being asked for.
+    await sleep(20)
+    const parts = Array.from({ length: 16 }, () => Buffer.alloc(64 * KIB))
+    const reads: Promise<number>[] = []
+    for (const [index, part] of parts.entries()) {
+      reads.push(file.read(part, MIB + index * part.length))
+      // The first one's commit is on its way when the others look.
+      await new Promise(setImmediate)
+    }
+    await Promise.all(reads)
+    t.ok(Buffer.concat(parts).equals(bytes.subarray(MIB, 2 * MIB)), `round ${round}`)
+  }
+  await file.close()
 })

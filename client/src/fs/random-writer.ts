@@ -43,6 +43,7 @@ export class RandomWriter {
   readonly #gathered: GatheredWrites
   readonly #background: BackgroundFlush
   #blocks: BlockAppender | undefined
+  #isCommitting = false
   readonly #map: FileMap
   #isOver = false
 
@@ -165,7 +166,8 @@ export class RandomWriter {
     if (this.#small !== undefined) return this.#small.bytes.copy(wanted, 0, position)
     if (this.#gathered.readNow(wanted, position)) return length
     await this.#gathered.readOver(wanted, position, async () => {
-      if (this.#blocks?.extents.touches(position, length)) await this.#serial.run(() => this.#commit())
+      const isUnmapped = this.#isCommitting || this.#blocks?.extents.touches(position, length) === true
+      if (isUnmapped) await this.#serial.run(() => this.#commit())
       const found = await readInto({ session: this.#session, map: this.#map }, wanted, position, call)
       wanted.fill(0, found)
     })
@@ -322,8 +324,18 @@ export class RandomWriter {
   async #commit(): Promise<void> {
     const extents = this.#blocks?.extents
     if (extents === undefined || extents.length === 0) return
-    await this.#leased().commit(extents, {})
-    this.#changed()
+    await this.#taking(() => this.#leased().commit(extents, {}))
+  }
+
+  /** A commit takes ranges off the list that are in no map before it has ended. */
+  async #taking<T>(commit: () => Promise<T>): Promise<T> {
+    this.#isCommitting = true
+    try {
+      return await commit()
+    } finally {
+      this.#isCommitting = false
+      this.#changed()
+    }
   }
 
   /** What is known about the place of bytes is out of date. */
@@ -347,8 +359,10 @@ export class RandomWriter {
     if (this.#small?.isDirty) return this.#completeSmall(this.#small)
     await this.#flushAll()
     await this.#blocks?.finish()
-    if (this.#lease === undefined) return
-    this.#status = await this.#lease.complete(this.#blocks?.extents ?? new ExtentList(), {})
+    const lease = this.#lease
+    if (lease === undefined) return
+    const extents = this.#blocks?.extents ?? new ExtentList()
+    this.#status = await this.#taking(() => lease.complete(extents, {}))
     this.#lease = undefined
   }
 
