@@ -168,7 +168,7 @@ export const ERRORS = {
     401,
     'AuthenticationException',
     'never',
-    'The connection shows no valid token.',
+    'The connection shows no valid token or certificate.',
   ),
   UNSUPPORTED: row(27, 'EOPNOTSUPP', 501, 'UnsupportedOperationException', 'never', 'This is not supported.'),
   UNKNOWN_METHOD: row(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { CACHE_INTEREST_METHODS, invalidations } from './cache-interest.ts'
+import { CERTIFICATE_METHODS } from './certificates.ts'
 import { CLUSTER_METHODS } from './cluster.ts'
 import { DIRECTORY_LEASE_METHODS, recall } from './directory-leases.ts'
 import { LOCK_METHODS, lockRecall } from './locks.ts'
@@ -23,6 +24,7 @@ const METHODS: readonly Method<unknown, unknown>[] = [
   ...OPEN_INODE_METHODS,
   ...LOCK_METHODS,
   ...RAFT_METHODS,
+  ...CERTIFICATE_METHODS,
 ]
 
 /** Every message that this version writes; see the sentence below before you change a line. */
@@ -108,6 +110,8 @@ const KNOWN: Record<string, string> = {
   tellMember: '89a17b425ce0',
   groupStatus: 'f57b8f435b6a',
   transferLeadership: '92ef6b8a8ca9',
+  joinCluster: 'bfdd76443126',
+  renewCertificate: 'fa25ee995595',
 }
 const KNOWN_RECORDS: Record<string, string> = {
   lockRecall: '58bbf59ff1c8',

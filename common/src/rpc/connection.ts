@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from 'node:net'
 import { codeOfWire, FsError, fromNodeError } from '../base/errors.ts'
+import type { TlsDialer } from '../pki/credentials.ts'
 import type { Method } from '../protocol/method.ts'
 import { type HelloRequest, type HelloResponse, hello, ping } from '../protocol/session.ts'
 import { failure } from '../protocol/types.ts'
@@ -13,8 +14,10 @@ import type { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
 import { sendGathered } from './send-gathered.ts'
 
-/** A Unix socket's path, or a TCP host and port. */
-export type Address = { readonly path: string } | { readonly host: string; readonly port: number }
+/** A Unix socket's path, or a TCP host and port; with `tls` the connection is mutual TLS. */
+export type Address =
+  | { readonly path: string }
+  | { readonly host: string; readonly port: number; readonly tls?: TlsDialer | undefined }
 
 export interface CallOptions {
   /** Number of the write in its session; 0 for reads. */
@@ -94,6 +97,30 @@ export class Connection {
       throw error
     } finally {
       clearTimeout(timer)
+    }
+  }
+
+  /**
+   * Asks one thing of a server that needs no hello for it, within `limitMs`. Throws what `open` throws, and
+   * what the method does.
+   */
+  static async ask<Req, Res>(
+    address: Address,
+    method: Method<Req, Res>,
+    request: Req,
+    limitMs = CONNECT_MS,
+  ): Promise<Res> {
+    const events = { onClose: () => undefined, onPush: () => undefined }
+    const connection = new Connection(await connected(address, limitMs), events)
+    const timer = setTimeout(
+      () => connection.close(new FsError('TIMED_OUT', `no answer to ${method.name}`)),
+      limitMs,
+    )
+    try {
+      return await connection.call(method, request)
+    } finally {
+      clearTimeout(timer)
+      connection.close()
     }
   }
 
@@ -247,20 +274,30 @@ export function errorOf(value: ValueOf<typeof failure>): FsError {
 
 function connected(address: Address, connectMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ ...address, noDelay: true })
+    const tls = 'host' in address ? address.tls : undefined
+    const socket =
+      'host' in address && tls !== undefined
+        ? tls.dial(address.host, address.port)
+        : connect({ ...address, noDelay: true })
+    const ready = tls === undefined ? 'connect' : 'secureConnect'
     const timer = setTimeout(() => socket.destroy(new Error('connecting took too long')), connectMs)
-    const settle = (): void => {
-      clearTimeout(timer)
-      socket.removeAllListeners()
-    }
-    socket.once('connect', () => {
+    const onReady = (): void => {
       settle()
       resolve(socket)
-    })
-    socket.once('error', error => {
+    }
+    const onError = (error: Error): void => {
       settle()
-      reject(asUnavailable(error))
-    })
+      // What else it says while it ends is of no interest.
+      socket.on('error', () => undefined)
+      reject(tls?.refusalOf(error) ?? asUnavailable(error))
+    }
+    const settle = (): void => {
+      clearTimeout(timer)
+      socket.off(ready, onReady)
+      socket.off('error', onError)
+    }
+    socket.once(ready, onReady)
+    socket.once('error', onError)
   })
 }
 

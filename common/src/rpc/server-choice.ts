@@ -67,7 +67,8 @@ export class ServerChoice {
     const known = this.#seeds.find(({ member }) => member === leader)
     if (known !== undefined || typeof host !== 'string' || typeof port !== 'number') return known
     const { token } = this.#seeds.find(seed => seed.token !== undefined) ?? {}
-    const address = { host, port }
+    const { tls } = this.#seeds.map(seed => tcpOf(seed.address)).find(tcp => tcp?.tls !== undefined) ?? {}
+    const address = { host, port, tls }
     return token === undefined ? { address, member: leader } : { address, member: leader, token }
   }
 
@@ -80,4 +81,8 @@ export class ServerChoice {
     const others = [...this.#seeds.slice(at + 1), ...this.#seeds.slice(0, Math.max(at, 0))]
     this.#current = others.find(seed => !this.#isPassedOver(seed, nowMs)) ?? others[0] ?? this.#current
   }
+}
+
+function tcpOf(address: Address): Exclude<Address, { path: string }> | undefined {
+  return 'path' in address ? undefined : address
 }

@@ -6,12 +6,8 @@
 import type { Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
 import { ERRORS, FsError, isFsError } from '../base/errors.ts'
-import {
-  GROUPS_MAX,
-  IDENTITY_BYTES_MAX,
-  IN_FLIGHT_PER_CONNECTION_MAX,
-  OUTGOING_BYTES_MAX,
-} from '../base/limits.ts'
+import { IN_FLIGHT_PER_CONNECTION_MAX, OUTGOING_BYTES_MAX } from '../base/limits.ts'
+import type { TlsPeer } from '../pki/credentials.ts'
 import { addPrincipal, hello, ping } from '../protocol/session.ts'
 import { failure } from '../protocol/types.ts'
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../protocol/version.ts'
@@ -19,7 +15,7 @@ import type { Codec, ValueOf } from '../wire/codec.ts'
 import { FRAME_KIND, FrameCutter, REQUEST_FLAG } from '../wire/frame.ts'
 import type { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
-import type { Principal } from './principal.ts'
+import { actAs, type Principal, requireCall } from './principal.ts'
 import { sendGathered } from './send-gathered.ts'
 import type { AnswerGate, RpcService, Transport } from './server.ts'
 
@@ -48,6 +44,8 @@ const HELLO_MS = 10_000
 
 export class ServerConnection {
   readonly transport: Transport
+  /** Whose certificate was verified. */
+  readonly peer: TlsPeer | undefined
   /** Set by `hello`; empty before. */
   clientId = ''
   readonly #socket: Socket
@@ -62,12 +60,20 @@ export class ServerConnection {
   #isUnconfirmed = false
   readonly #principals: Principal[] = []
   readonly #helloTimer: NodeJS.Timeout
+  /** It asked what needs no hello, which is done once. */
+  #wasAdmitted = false
   #inFlight = 0
   #paused = false
   #open = true
 
-  constructor(socket: Socket, transport: Transport, service: RpcService, onClosed: () => void) {
-    this.transport = transport
+  constructor(
+    socket: Socket,
+    origin: { readonly transport: Transport; readonly peer: TlsPeer | undefined },
+    service: RpcService,
+    onClosed: () => void,
+  ) {
+    this.transport = origin.transport
+    this.peer = origin.peer
     this.#socket = socket
     this.#service = service
     this.#helloTimer = setTimeout(() => this.destroy(), HELLO_MS)
@@ -248,9 +254,11 @@ export class ServerConnection {
     this.#inFlight += 1
     if (this.#inFlight >= IN_FLIGHT_PER_CONNECTION_MAX) this.#pause()
     try {
+      if (this.clientId === '' && this.#admits(method, id, reader)) return
       if (this.clientId === '' || method === hello.id) return this.#hello(method, id, reader)
       const principal = this.#principals[handle]
       if (principal === undefined) throw new FsError('UNAUTHENTICATED', `unknown principal handle ${handle}`)
+      requireCall(principal, method)
       if (method === addPrincipal.id) return this.#addPrincipal(principal, id, reader)
       if (method === ping.id) return this.respondAtOnce({ id, method }, ping.response, {})
       this.#service.dispatch(this, { method, id, principal, shard, sequence, behind }, reader)
@@ -267,8 +275,16 @@ export class ServerConnection {
   #told(method: number, shard: number, handle: number, reader: Reader): void {
     const principal = this.#principals[handle]
     if (principal === undefined) throw new FsError('UNAUTHENTICATED', 'the first request must be hello')
+    requireCall(principal, method)
     if (this.#service.told === undefined) throw new FsError('UNKNOWN_METHOD', `nobody takes method ${method}`)
     this.#service.told(this, { method, shard, principal }, reader)
+  }
+
+  /** One request without hello: who has no certificate yet may ask for one, where nobody can listen. */
+  #admits(method: number, id: number, reader: Reader): boolean {
+    if (this.transport !== 'tls' || this.peer !== undefined || this.#wasAdmitted) return false
+    this.#wasAdmitted = this.#service.admit?.(this, { id, method }, reader) === true
+    return this.#wasAdmitted
   }
 
   #hello(method: number, id: number, reader: Reader): void {
@@ -284,7 +300,7 @@ export class ServerConnection {
     if (!/^[0-9a-f]{32}$/.test(request.clientId)) {
       throw new FsError('INVALID_ARGUMENT', 'clientId must be 32 hexadecimal digits')
     }
-    const own = this.#service.authenticate(request, this.transport)
+    const own = this.#service.authenticate(request, this.transport, this.peer)
     const principal = request.actAs === undefined ? own : actAs(own, request.actAs)
     this.clientId = request.clientId
     this.#principals[0] = principal
@@ -335,24 +351,6 @@ export class ServerConnection {
 }
 
 const NOTHING = Buffer.alloc(0)
-
-/** The principal that `own` may speak for: superusers for anyone, others for nobody but themselves. */
-function actAs(own: Principal, wanted: { user: string; groups: readonly string[] }): Principal {
-  for (const name of [wanted.user, ...wanted.groups]) {
-    if (name === '' || Buffer.byteLength(name) > IDENTITY_BYTES_MAX) {
-      throw new FsError('INVALID_ARGUMENT', `users and groups are names of 1 to ${IDENTITY_BYTES_MAX} bytes`)
-    }
-  }
-  if (wanted.groups.length > GROUPS_MAX) {
-    throw new FsError('INVALID_ARGUMENT', `a principal has at most ${GROUPS_MAX} groups`)
-  }
-  if (!own.superuser && wanted.user !== own.user) {
-    throw new FsError('NOT_PERMITTED', `${own.user} may not act as ${wanted.user}`)
-  }
-  if (!own.superuser) return own
-  const groups = wanted.groups.length > 0 ? wanted.groups : [wanted.user]
-  return { user: wanted.user, groups, superuser: wanted.user === own.user }
-}
 
 /** Payload of a failure frame. Errors quote what they were given, so their texts are cut to a bound. */
 export function encodeFailure(writer: Writer, error: FsError): void {

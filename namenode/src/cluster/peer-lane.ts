@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { FsError } from '@hopbine/common/base/errors.ts'
+import type { TlsDialer } from '@hopbine/common/pki/credentials.ts'
 import { type RaftMessage, tellMember } from '@hopbine/common/protocol/raft.ts'
 import { ping } from '@hopbine/common/protocol/session.ts'
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '@hopbine/common/protocol/version.ts'
@@ -13,6 +14,8 @@ import type { Member } from './members.ts'
 export interface LaneOptions {
   readonly peer: Member
   readonly token: string
+  /** Undefined: plain TCP with the token. */
+  readonly tls: TlsDialer | undefined
   /** A member of another cluster is not spoken to. */
   readonly clusterId: string
   /** Bytes that the peer has not taken yet; what comes then is dropped. */
@@ -84,12 +87,12 @@ export class PeerLane {
   }
 
   async #connect(): Promise<void> {
-    const { peer, token, clusterId, onChange } = this.#options
+    const { peer, token, tls, clusterId, onChange } = this.#options
     const greeting = {
       version: PROTOCOL_VERSION,
       versionOldest: PROTOCOL_VERSION_OLDEST,
       clientId: randomBytes(16).toString('hex'),
-      token,
+      ...(tls === undefined ? { token } : {}),
     }
     let opened: Connection | undefined
     const events = {
@@ -103,7 +106,7 @@ export class PeerLane {
     }
     const { host, port } = peer
     try {
-      const { connection, welcome } = await Connection.open({ host, port }, greeting, events, CONNECT_MS)
+      const { connection, welcome } = await Connection.open({ host, port, tls }, greeting, events, CONNECT_MS)
       if (welcome.clusterId !== clusterId || this.#closed) {
         connection.close()
         throw new FsError('INVALID_ARGUMENT', `${host}:${port} belongs to cluster ${welcome.clusterId}`)

@@ -3,6 +3,7 @@
  * log, one for all else, so that heartbeats and votes never wait behind a big batch. All shards share them.
  */
 import type { Logger } from '@hopbine/common/base/log.ts'
+import type { TlsDialer } from '@hopbine/common/pki/credentials.ts'
 import type { MemberId, Message } from '../raft/messages.ts'
 import type { Member, Members } from './members.ts'
 import { PeerLane } from './peer-lane.ts'
@@ -11,6 +12,8 @@ import { wireMessage } from './wire-message.ts'
 export interface TransportOptions {
   readonly members: Members
   readonly token: string
+  /** Members are reached over TLS; undefined: with the token. */
+  readonly tls: TlsDialer | undefined
   readonly clusterId: string
   readonly logger: Logger
 }
@@ -60,7 +63,7 @@ export class Transport {
 }
 
 function laneOptions(
-  { token, clusterId, logger }: TransportOptions,
+  { token, tls, clusterId, logger }: TransportOptions,
   peer: Member,
   lane: string,
   queuedBytesMax: number,
@@ -72,5 +75,5 @@ function laneOptions(
     said = state
     logger.info({ member: peer.id, lane, ...(isOpen ? {} : { reason }) }, state)
   }
-  return { peer, token, clusterId, queuedBytesMax, onChange }
+  return { peer, token, tls, clusterId, queuedBytesMax, onChange }
 }

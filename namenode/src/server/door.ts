@@ -6,6 +6,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { FsError } from '@hopbine/common/base/errors.ts'
+import type { TlsPeer } from '@hopbine/common/pki/credentials.ts'
 import { groupStatus, tellMember } from '@hopbine/common/protocol/raft.ts'
 import type { HelloRequest } from '@hopbine/common/protocol/session.ts'
 import type { Principal } from '@hopbine/common/rpc/principal.ts'
@@ -14,6 +15,8 @@ import type { RequestHeader, ServerConnection } from '@hopbine/common/rpc/server
 import type { Reader } from '@hopbine/common/wire/reader.ts'
 import { messageOf } from '../cluster/wire-message.ts'
 import { type MemberId, NOBODY } from '../raft/messages.ts'
+import { Certificates } from './certificates.ts'
+import { DATANODE_CALLS } from './datanode-calls.ts'
 import { groupReport } from './group-report.ts'
 import type { Foundation, Parts } from './parts.ts'
 import { ReadGate } from './read-gate.ts'
@@ -23,6 +26,7 @@ export class Door implements RpcService {
   readonly clusterId: string
   readonly #foundation: Foundation
   readonly #operator: Principal
+  readonly #certificates: Certificates
   #service: Service | undefined
   #parts: Parts | undefined
   #gate: ReadGate | undefined
@@ -34,6 +38,8 @@ export class Door implements RpcService {
   constructor(foundation: Foundation) {
     this.#foundation = foundation
     this.clusterId = foundation.replica.state.meta.clusterId
+    const report = (event: string, fields: Record<string, unknown>): void => this.report(event, fields)
+    this.#certificates = new Certificates(foundation.credentials, report)
     const { username } = userInfo()
     this.#operator = { user: username, groups: [username], superuser: true }
   }
@@ -83,15 +89,31 @@ export class Door implements RpcService {
     return new FsError('NOT_LEADER', `member ${leader} at ${host}:${port} leads`, { leader, host, port })
   }
 
-  authenticate(hello: HelloRequest, transport: Transport): Principal {
+  authenticate(hello: HelloRequest, transport: Transport, peer?: TlsPeer): Principal {
     // The socket lies in a folder that only the operator can enter.
     if (transport === 'unix') return this.#operator
+    if (transport === 'tls') return this.#principalOf(peer)
     const given = Buffer.from(hello.token ?? '')
     const wanted = Buffer.from(this.#foundation.token)
     if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
       throw new FsError('UNAUTHENTICATED', 'TCP connections need the token of HOME/secrets/rpc.token')
     }
     return this.#operator
+  }
+
+  /** Of namenodes and datanodes of the cluster: their certificates have been verified. */
+  #principalOf(peer: TlsPeer | undefined): Principal {
+    if (peer === undefined) {
+      const details = { reason: 'none' }
+      throw new FsError('UNAUTHENTICATED', 'TLS connections need a certificate of the cluster', details)
+    }
+    if (peer.name.role === 'namenode') return this.#operator
+    return { user: 'datanode', groups: ['datanode'], superuser: true, calls: DATANODE_CALLS }
+  }
+
+  /** Newcomers have no certificate yet. */
+  admit(connection: ServerConnection, header: { id: number; method: number }, payload: Reader): boolean {
+    return this.#certificates.admit(connection, header, payload)
   }
 
   index(): number {
@@ -101,6 +123,7 @@ export class Door implements RpcService {
   dispatch(connection: ServerConnection, header: RequestHeader, payload: Reader): void {
     this.#requireShard(header.shard)
     if (header.method === groupStatus.id) return this.#groupStatus(connection, header)
+    if (this.#certificates.dispatch(connection, header, payload)) return
     if (this.#service === undefined) throw this.notLeader()
     this.#service.dispatch(connection, header, payload)
   }

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { realHost } from '@hopbine/common/base/host-real.ts'
 import { type LogFormat, makeLogger } from '@hopbine/common/base/log.ts'
+import { NodeCredentials } from '@hopbine/common/pki/credentials.ts'
 import { type Member, Members } from '../cluster/members.ts'
 import { Transport } from '../cluster/transport.ts'
 import { realLogDisk } from '../log/log-disk.ts'
@@ -25,7 +26,7 @@ import type { LeadershipConfig } from './leadership.ts'
 import { firstStateOf, noteBegun, readMembership } from './membership.ts'
 import { Metrics } from './metrics.ts'
 import type { Foundation } from './parts.ts'
-import { RunningNamenode } from './running-namenode.ts'
+import { RunningNamenode, type TlsMode } from './running-namenode.ts'
 
 export interface NamenodeConfig extends LeadershipConfig {
   /** Folder of the shard's log and store; made if missing. */
@@ -37,6 +38,8 @@ export interface NamenodeConfig extends LeadershipConfig {
   readonly port: number
   /** File with the token that TCP connections must show. */
   readonly tokenFile: string
+  /** Absent: no TLS. */
+  readonly tls?: TlsMode | undefined
   /** Absent: no metrics; 0: a free port. */
   readonly metricsPort?: number
   readonly logLevel: string
@@ -99,11 +102,10 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
     config.onFatal(error)
   }
   const token = readToken(config.tokenFile)
-  const transport =
-    members === undefined
-      ? undefined
-      : new Transport({ members, token, clusterId: state.meta.clusterId, logger })
-  const { shard } = state.meta
+  const credentials = config.tls === undefined ? undefined : await NodeCredentials.load(config.tls.folder)
+  const tls = config.tls?.mode === 'on' ? credentials?.dialer('namenode') : undefined
+  const { shard, clusterId } = state.meta
+  const transport = members && new Transport({ members, token, tls, clusterId, logger })
   const send = (message: Message): void => transport?.send(shard, message)
   let running: RunningNamenode | undefined
   const replica = new Replica({
@@ -127,6 +129,7 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
     backups: new Backups(join(folder, 'backups'), checkpointer, host.timers),
     metrics: new Metrics(),
     token,
+    credentials,
     folder,
     members,
     startedMs: host.clock.monotonicMs(),

@@ -4,6 +4,7 @@
  */
 import type { Host } from '@hopbine/common/base/host.ts'
 import type { Logger } from '@hopbine/common/base/log.ts'
+import type { NodeCredentials } from '@hopbine/common/pki/credentials.ts'
 import type { Members } from '../cluster/members.ts'
 import type { Datanodes } from '../placement/datanodes.ts'
 import type { Checkpointer } from '../replica/checkpointer.ts'
@@ -27,6 +28,8 @@ export interface Foundation {
   readonly backups: Backups
   readonly metrics: Metrics
   readonly token: string
+  /** What it shows on TLS connections; undefined: there are none. */
+  readonly credentials: NodeCredentials | undefined
   /** Folder of the shard. */
   readonly folder: string
   /** The group of which this namenode is one; undefined: it is alone. */

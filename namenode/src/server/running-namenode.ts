@@ -3,6 +3,7 @@
  * hands leadership over before it stops.
  */
 import { RpcServer } from '@hopbine/common/rpc/server.ts'
+import type { TlsServing } from '@hopbine/common/rpc/tls-acceptor.ts'
 import { Door } from './door.ts'
 import { handOver } from './hand-over.ts'
 import {
@@ -14,11 +15,22 @@ import {
 } from './leadership.ts'
 import type { Foundation } from './parts.ts'
 
+export interface TlsMode {
+  /** Folder with the certificate of this node; see common/pki/pki-folder.ts. */
+  readonly folder: string
+  /**
+   * `on`: members are spoken to over TLS, and other machines must speak it. `accept`: both ends may, none
+   * must; for the time in which the machines of a cluster are given certificates.
+   */
+  readonly mode: 'on' | 'accept'
+}
+
 export interface ListenConfig extends LeadershipConfig {
   readonly socketPath: string
   readonly host: string
   readonly port: number
   readonly metricsPort?: number
+  readonly tls?: TlsMode | undefined
 }
 
 export class RunningNamenode {
@@ -50,9 +62,15 @@ export class RunningNamenode {
     }
     await this.#server.listenUnix(socketPath)
     return {
-      port: await this.#server.listenTcp(host, port),
+      port: await this.#server.listenTcp(host, port, this.#tlsServing()),
       metricsPort: metricsPort === undefined ? undefined : await metrics.listen(host, metricsPort),
     }
+  }
+
+  #tlsServing(): TlsServing | undefined {
+    const { credentials } = this.#foundation
+    if (credentials === undefined) return undefined
+    return { credentials, isPlainForAll: this.#config.tls?.mode === 'accept' }
   }
 
   /** The group made this member its leader. */
