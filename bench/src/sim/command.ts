@@ -35,6 +35,7 @@ export interface SimReport {
   elections: number
   committed: number
   calls: number
+  repeated: number
   answered: number
   undecided: number
   faults: Record<string, number>
@@ -66,6 +67,7 @@ export function runSeeds(
     elections: 0,
     committed: 0,
     calls: 0,
+    repeated: 0,
     answered: 0,
     undecided: 0,
   }

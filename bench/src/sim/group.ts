@@ -2,7 +2,7 @@
 import { makeConfiguration } from '@hopbine/namenode/raft/configuration.ts'
 import type { MembershipChange } from '@hopbine/namenode/raft/membership.ts'
 import type { MemberId } from '@hopbine/namenode/raft/messages.ts'
-import { EMPTY_STATE } from './machine.ts'
+import { MachineState } from './machine.ts'
 import { SimulatedMember, type Surroundings } from './simulated-member.ts'
 
 export class Group {
@@ -44,7 +44,10 @@ export class Group {
     return this.#add(this.#nextId++, [])
   }
 
-  /** Its disk is lost, and with it its vote and everything it promised: it never comes back under this id. */
+  /**
+   * Its disk is lost, and with it its vote and everything it promised: it never comes back under this id. An
+   * empty machine that joins gets a new one.
+   */
   wipe(member: SimulatedMember): void {
     member.crash()
     member.isWiped = true
@@ -69,7 +72,7 @@ export class Group {
 
   #add(id: MemberId, voters: readonly MemberId[]): SimulatedMember {
     const base = { index: 0, term: 0, configuration: makeConfiguration(voters) }
-    const member = new SimulatedMember(id, base, EMPTY_STATE, this.#world)
+    const member = new SimulatedMember(id, base, new MachineState(), this.#world)
     this.#world.judge.members.set(id, member)
     member.start()
     return member

@@ -39,9 +39,13 @@ export class Judge {
   readonly #entries = new Map<number, { content: number; prevTerm: number | undefined }>()
   /** By index; the first place stands for the empty log. */
   readonly #committed: CommittedEntry[] = [{ term: 0, content: 0, seenInTerm: 0 }]
-  /** Where each content was applied. */
+  /** Where each write was done. */
   readonly #places = new Map<number, number>()
+  /** By index: the digest of the state after it. */
+  readonly #digests: number[] = []
   elections = 0
+  /** Called when a write is done for the first time. */
+  onDone: (content: number, index: number) => void = () => undefined
   /** Called when a member begins to lead. */
   onNewLeader: (member: SimulatedMember) => void = () => undefined
 
@@ -57,6 +61,7 @@ export class Judge {
   noteInstalled(member: SimulatedMember): void {
     const { appliedIndex } = member.state
     if (appliedIndex > this.committedIndex) throw new Violation('snapshot', `holds more than is committed`)
+    this.#compareDigest(member)
   }
 
   /** New entries of a member's log: any two logs that share an entry share all before it. */
@@ -87,26 +92,43 @@ export class Judge {
   }
 
   /** Called when the disk has been given what the core handed out. */
-  noteWritten(member: SimulatedMember): void {
+  noteWritten(member: SimulatedMember, committed: number): void {
     const seen = this.#seen.get(member.id)
-    const committed = member.core?.committed ?? 0
     if (seen === undefined || committed <= seen.committed) return
     this.#noteCommitted(member, committed)
     seen.committed = committed
   }
 
-  /** State machine safety: nobody applies another entry at an index. */
-  noteApplied(member: SimulatedMember, entry: Entry): void {
+  /** Called when all that a core handed out was written: its configuration is the last of its log. */
+  checkConfiguration({ id, core, disk: { cached } }: SimulatedMember): void {
+    const last = cached.placed.at(-1)?.configuration ?? cached.base.configuration
+    if (core === undefined || core.configuration === last) return
+    throw new Violation('configuration', `member ${id} goes by another one than its log ends with`)
+  }
+
+  /**
+   * State machine safety: nobody applies another entry at an index, or the same one to another effect.
+   * `isDone` is false for a write that came again.
+   */
+  noteApplied(member: SimulatedMember, entry: Entry, isDone: boolean): void {
     const { index, term } = entry
     const content = contentOf(entry)
     const known = this.#committed[index]
     if (known === undefined || known.term !== term || known.content !== content) {
       throw new Violation('state machine safety', `member ${member.id} applies another entry at ${index}`)
     }
-    if (content < 0) return
+    this.#compareDigest(member)
+    if (!isDone) return
     const place = this.#places.get(content) ?? index
     if (place !== index) throw new Violation('applied twice', `write ${content} at ${place} and at ${index}`)
+    if (!this.#places.has(content)) this.onDone(content, index)
     this.#places.set(content, index)
+  }
+
+  #compareDigest({ id, state: { appliedIndex, digest } }: SimulatedMember): void {
+    this.#digests[appliedIndex] ??= digest
+    if (this.#digests[appliedIndex] === digest) return
+    throw new Violation('digest', `the state of member ${id} at ${appliedIndex} differs from another's`)
   }
 
   /** At the end: every answered write is where its answer said. */

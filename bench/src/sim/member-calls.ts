@@ -4,20 +4,32 @@
 import type { ConfirmedRead } from '@hopbine/namenode/raft/member-state.ts'
 import type { Entry } from '@hopbine/namenode/raft/messages.ts'
 import { encodeContent } from './content.ts'
+import type { TreeAnswer, TreeCall } from './file-tree.ts'
 import type { SimulatedMember } from './simulated-member.ts'
 
-/** The index that a call stands for in the order of all, or undefined if it certainly did not happen. */
-export type Outcome = (index: number | undefined) => void
+export interface Answered {
+  /** The entry after which the answer was given. */
+  readonly index: number
+  readonly answer: TreeAnswer
+}
+
+/** Undefined if the call certainly did not happen, by this attempt. */
+export type Outcome = (answered: Answered | undefined) => void
 
 interface WaitingWrite {
   readonly term: number
   readonly outcome: Outcome
 }
 
+interface WaitingRead {
+  readonly call: TreeCall
+  readonly outcome: Outcome
+}
+
 export class MemberCalls {
   readonly #member: SimulatedMember
   readonly #writes = new Map<number, WaitingWrite>()
-  readonly #reads = new Map<number, Outcome>()
+  readonly #reads = new Map<number, WaitingRead>()
   #confirmed: ConfirmedRead[] = []
   #nextToken = 1
 
@@ -34,19 +46,20 @@ export class MemberCalls {
     })
   }
 
-  read(outcome: Outcome): void {
+  read(call: TreeCall, outcome: Outcome): void {
     this.#member.run(() => {
       const token = this.#nextToken++
       if (this.#member.core?.read(token, this.#member.nowMs) !== undefined) return outcome(undefined)
-      this.#reads.set(token, outcome)
+      this.#reads.set(token, { call, outcome })
     })
   }
 
-  noteApplied({ index, term }: Entry): void {
+  noteApplied({ index, term }: Entry, answer: TreeAnswer | undefined): void {
     const waiting = this.#writes.get(index)
     if (waiting !== undefined) {
       this.#writes.delete(index)
-      waiting.outcome(waiting.term === term ? index : undefined)
+      const isOurs = waiting.term === term && answer !== undefined
+      waiting.outcome(isOurs ? { index, answer } : undefined)
     }
     this.#serveReads()
   }
@@ -54,7 +67,7 @@ export class MemberCalls {
   noteReads(confirmed: readonly ConfirmedRead[], dropped: readonly number[]): void {
     this.#confirmed.push(...confirmed)
     for (const token of dropped) {
-      this.#reads.get(token)?.(undefined)
+      this.#reads.get(token)?.outcome(undefined)
       this.#reads.delete(token)
     }
     this.#serveReads()
@@ -68,13 +81,15 @@ export class MemberCalls {
   }
 
   #serveReads(): void {
-    const { appliedIndex } = this.#member.state
+    const { state } = this.#member
+    const { appliedIndex } = state
     if (!this.#confirmed.some(({ index }) => index <= appliedIndex)) return
     const servable = this.#confirmed.filter(({ index }) => index <= appliedIndex)
     this.#confirmed = this.#confirmed.filter(({ index }) => index > appliedIndex)
     for (const { token } of servable) {
-      this.#reads.get(token)?.(appliedIndex)
+      const waiting = this.#reads.get(token)
       this.#reads.delete(token)
+      waiting?.outcome({ index: appliedIndex, answer: state.read(waiting.call) })
     }
   }
 }

@@ -4,8 +4,10 @@
  */
 import type { MemberId } from '@hopbine/namenode/raft/messages.ts'
 import type { Chance } from './chance.ts'
+import type { Clients } from './clients.ts'
 import type { Group } from './group.ts'
 import type { Judge } from './judge.ts'
+import { Plays } from './plays.ts'
 import type { SimulatedMember, Surroundings } from './simulated-member.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -13,6 +15,7 @@ import type { VirtualTime } from './virtual-time.ts'
 const FAULTS = [
   'crash',
   'crash-all',
+  'die-midway',
   'coup',
   'pause',
   'isolate',
@@ -21,9 +24,13 @@ const FAULTS = [
   'clog',
   'noise',
   'slow-disk',
+  'stuck-disk',
+  'full-disk',
+  'failed-fsync',
   'wipe',
   'hand-over',
   'membership',
+  'play',
 ] as const
 export type Fault = (typeof FAULTS)[number]
 
@@ -36,6 +43,9 @@ export class Nemesis {
   readonly #group: Group
   readonly #network: SimulatedNetwork
   readonly #judge: Judge
+  readonly #plays: Plays
+  /** One play at a time. */
+  #playEndsMs = 0
   readonly #kinds: readonly Fault[]
   readonly #meanWaitMs: number
   #isOver = false
@@ -45,7 +55,9 @@ export class Nemesis {
   #goal: { voters: readonly MemberId[]; learners: readonly MemberId[] } | undefined
   readonly counts: Partial<Record<Fault, number>> = {}
 
-  constructor({ time, chance, network, judge }: Surroundings, group: Group) {
+  constructor(world: Surroundings, group: Group, clients: Clients) {
+    const { time, chance, network, judge } = world
+    this.#plays = new Plays(world, group, clients)
     this.#time = time
     this.#chance = chance
     this.#group = group
@@ -53,16 +65,28 @@ export class Nemesis {
     this.#judge = judge
     this.#kinds = FAULTS.filter(() => chance.happens(0.5))
     this.#meanWaitMs = 50 * 60 ** chance.fraction()
-    judge.onNewLeader = member => this.#overthrow(member)
+    judge.onNewLeader = member => {
+      this.#plays.noteNewLeader(member)
+      this.#overthrow(member)
+    }
     this.#strikeLater()
     this.#operateLater()
+  }
+
+  /** No operator is on the way to anything. */
+  get isIdle(): boolean {
+    return this.#goal === undefined
   }
 
   /** No more faults, and everything that can be mended is. */
   stop(): void {
     this.#isOver = true
+    this.#plays.stop()
     this.#network.heal()
-    for (const member of this.#group.members) member.disk.slowness = 1
+    for (const member of this.#group.members) {
+      Object.assign(member.disk, { slowness: 1, isFull: false, failsNextSync: false })
+      member.diesAfterSteps = 0
+    }
     for (const member of this.#group.down) member.start()
   }
 
@@ -87,6 +111,8 @@ export class Nemesis {
       case 'crash-all':
         for (const member of up) this.#crash(member, this.#duration())
         return
+      case 'die-midway':
+        return victim === undefined ? undefined : this.#dieMidway(victim, forMs)
       case 'coup':
         this.#coupUntilMs = this.#time.nowMs + 10 * forMs
         return
@@ -110,7 +136,13 @@ export class Nemesis {
       case 'noise':
         return this.#noise(forMs)
       case 'slow-disk':
-        return this.#slowDisk(victim, forMs)
+        return this.#slowDisk(victim, this.#chance.between(5, 200), forMs)
+      case 'stuck-disk':
+        return this.#slowDisk(victim, 2000, forMs)
+      case 'full-disk':
+        return this.#fullDisk(victim, forMs)
+      case 'failed-fsync':
+        return victim === undefined ? undefined : this.#failFsync(victim, forMs)
       case 'wipe':
         return this.#wipe(victim)
       case 'hand-over':
@@ -118,7 +150,17 @@ export class Nemesis {
         return
       case 'membership':
         return this.#changeGoal()
+      case 'play':
+        return this.#play()
     }
+  }
+
+  #play(): void {
+    if (this.#time.nowMs < this.#playEndsMs) return
+    this.#playEndsMs = this.#time.nowMs + 5000
+    const { pausedLeader, forgottenLeader, deafHandover, hastyVoter, figure8 } = Plays.prototype
+    const play = this.#chance.oneOf([pausedLeader, forgottenLeader, deafHandover, hastyVoter, figure8])
+    play?.call(this.#plays)
   }
 
   /** Some 10 ms to some seconds: shorter than a sync and longer than an election. */
@@ -151,21 +193,27 @@ export class Nemesis {
     sideOf: (member: SimulatedMember) => number,
     forMs: number,
   ): void {
-    for (const a of members) {
-      for (const b of members) if (sideOf(a) !== sideOf(b)) this.#network.block(a.id, b.id)
-    }
-    this.#time.after(forMs, () => this.#network.unblockAll())
+    const links = members.flatMap(a =>
+      members.filter(b => sideOf(a) !== sideOf(b)).map(b => [a.id, b.id] as const),
+    )
+    this.#block(links, forMs)
   }
 
   /** One member hears nobody, or is heard by nobody. */
   #oneWay(members: readonly SimulatedMember[], victim: SimulatedMember | undefined, forMs: number): void {
+    if (victim === undefined) return
     const isDeaf = this.#chance.happens(0.5)
-    for (const { id } of members) {
-      if (victim === undefined || id === victim.id) continue
-      if (isDeaf) this.#network.block(id, victim.id)
-      else this.#network.block(victim.id, id)
-    }
-    this.#time.after(forMs, () => this.#network.unblockAll())
+    const others = members.filter(member => member !== victim)
+    const links = others.map(({ id }) => (isDeaf ? [id, victim.id] : [victim.id, id]) as [MemberId, MemberId])
+    this.#block(links, forMs)
+  }
+
+  /** Partitions know nothing of each other: a link works again when the last of them is over. */
+  #block(links: ReadonlyArray<readonly [MemberId, MemberId]>, forMs: number): void {
+    for (const [from, to] of links) this.#network.block(from, to)
+    this.#time.after(forMs, () => {
+      for (const [from, to] of links) this.#network.unblock(from, to)
+    })
   }
 
   #noise(forMs: number): void {
@@ -176,9 +224,36 @@ export class Nemesis {
     this.#time.after(forMs, () => Object.assign(faults, { lost: 0, repeated: 0, late: 0 }))
   }
 
-  #slowDisk(victim: SimulatedMember | undefined, forMs: number): void {
+  /** The machine dies between two steps of what its process does at once, not between two events. */
+  #dieMidway(victim: SimulatedMember, forMs: number): void {
+    victim.diesAfterSteps = 1 + this.#chance.below(30)
+    this.#restartWhenDead(victim, forMs)
+  }
+
+  #failFsync(victim: SimulatedMember, forMs: number): void {
+    victim.disk.failsNextSync = true
+    this.#restartWhenDead(victim, forMs)
+  }
+
+  #restartWhenDead(member: SimulatedMember, forMs: number): void {
+    member.onDied = () => {
+      this.#time.after(this.#isOver ? 0 : forMs, () => {
+        if (member.core === undefined && !member.isWiped) member.start()
+      })
+    }
+  }
+
+  #fullDisk(victim: SimulatedMember | undefined, forMs: number): void {
     if (victim === undefined) return
-    victim.disk.slowness = this.#chance.between(5, 200)
+    victim.disk.isFull = true
+    this.#time.after(forMs, () => {
+      victim.disk.isFull = false
+    })
+  }
+
+  #slowDisk(victim: SimulatedMember | undefined, slowness: number, forMs: number): void {
+    if (victim === undefined) return
+    victim.disk.slowness = slowness
     this.#time.after(forMs, () => {
       victim.disk.slowness = 1
     })

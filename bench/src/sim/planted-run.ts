@@ -5,7 +5,7 @@
 import { registerHooks } from 'node:module'
 import { argv, stdout } from 'node:process'
 import { assert } from '@hopbine/common/base/assert.ts'
-import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts'
+import { PLANTED_BUGS, type PlantedBug, type SourceEdit } from './planted-bugs.ts'
 
 export interface PlantedResult {
   readonly name: string
@@ -14,15 +14,24 @@ export interface PlantedResult {
   readonly rule: string | undefined
 }
 
-/** Makes the loader give the edited text of one file. Throws if the edit no longer fits. */
-function plant({ name, file, text, instead }: PlantedBug): void {
+/** Makes the loader give the edited text of some files. Throws if an edit no longer fits. */
+function plant(bug: PlantedBug): void {
+  const edits: readonly SourceEdit[] = [bug, ...(bug.also ?? [])]
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context)
-      if (!url.endsWith(`/${file}`)) return loaded
-      const parts = String(loaded.source).split(text)
-      assert(parts.length === 2, `the text of ${name} stands once in ${file}, not ${parts.length - 1} times`)
-      return { ...loaded, source: parts.join(instead) }
+      const here = edits.filter(({ file }) => url.endsWith(`/${file}`))
+      if (here.length === 0) return loaded
+      let source = String(loaded.source)
+      for (const { file, text, instead } of here) {
+        const parts = source.split(text)
+        assert(
+          parts.length === 2,
+          `a text of ${bug.name} stands once in ${file}, not ${parts.length - 1} times`,
+        )
+        source = parts.join(instead)
+      }
+      return { ...loaded, source }
     },
   })
 }

@@ -1,6 +1,6 @@
 /**
- * A disk that is slow at times and forgets in a crash what it was not asked to keep: of the writes since the
- * last finished sync a crash leaves some, from the first on.
+ * A disk that is slow or full at times, whose syncs fail, and that forgets in a crash what it was not asked
+ * to keep: of the writes since the last finished sync a crash leaves some, from the first on.
  */
 import type { Chance } from './chance.ts'
 import type { DiskWrite, LogImage } from './stored-log.ts'
@@ -18,6 +18,10 @@ export class SimulatedDisk {
   #life = 0
   /** Syncs take so many times longer while the disk is slow. */
   slowness = 1
+  /** There is no room for entries and snapshots. */
+  isFull = false
+  /** The next sync fails, and what it should have stored is lost although reads still see it. */
+  failsNextSync = false
 
   constructor(time: VirtualTime, chance: Chance, image: LogImage) {
     this.#time = time
@@ -31,15 +35,22 @@ export class SimulatedDisk {
     this.#unsynced.push(write)
   }
 
-  /** Calls back when everything written before is durable. */
-  sync(done: () => void): void {
+  /** Calls back when everything written before is durable, or with an error: then nobody knows what is. */
+  sync(done: (error: Error | undefined) => void): void {
     const life = this.#life
     const count = this.#unsynced.length
     const delayMs = this.#chance.between(0.5, 4) * this.slowness
     this.#time.after(delayMs, () => {
       if (life !== this.#life) return
-      for (const write of this.#unsynced.splice(0, count)) this.durable.write(write)
-      done()
+      const writes = this.#unsynced.splice(0, count)
+      if (this.failsNextSync) {
+        this.failsNextSync = false
+        // What was written behind the gap does not follow any more, so that a start does not take it.
+        this.#unsynced = []
+        return done(new Error('EIO'))
+      }
+      for (const write of writes) this.durable.write(write)
+      done(undefined)
     })
   }
 
@@ -50,5 +61,11 @@ export class SimulatedDisk {
     for (const write of this.#unsynced.slice(0, kept)) this.durable.write(write)
     this.#unsynced = []
     this.cached = this.durable.copy()
+  }
+
+  /** Everything on it is lost; called while nothing runs on it. */
+  replaceBy(image: LogImage): void {
+    this.durable = image
+    this.cached = image.copy()
   }
 }

@@ -11,11 +11,13 @@ import type { Settings } from '@hopbine/namenode/raft/settings.ts'
 import type { TraceEvent } from '@hopbine/namenode/raft/trace.ts'
 import type { Chance } from './chance.ts'
 import { contentOf } from './content.ts'
+import { Died } from './died.ts'
 import type { Judge } from './judge.ts'
-import { applied, type MachineState } from './machine.ts'
+import type { ClientWrite, MachineState } from './machine.ts'
 import { MemberCalls } from './member-calls.ts'
 import { SimulatedDisk } from './simulated-disk.ts'
 import type { Parcel, SimulatedNetwork } from './simulated-network.ts'
+import { SnapshotStream } from './snapshot-stream.ts'
 import { LogImage } from './stored-log.ts'
 import { Violation } from './violation.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -24,7 +26,8 @@ import type { VirtualTime } from './virtual-time.ts'
 export const TICK_MS = 50
 /** A turn of the event loop takes about so long: what comes meanwhile shares one Ready. */
 const TURN_MS = 0.1
-const SNAPSHOT_GIVEN_UP_MS = 1500
+/** A full disk is tried again after so long. */
+const FULL_MS = 50
 
 export interface Surroundings {
   readonly time: VirtualTime
@@ -34,6 +37,8 @@ export interface Surroundings {
   readonly settings: Settings
   /** Entries applied since the last compaction that call for the next. */
   readonly compactEvery: number
+  /** By the number that stands for them in the log. */
+  writeOf(content: number): ClientWrite | undefined
   readonly trace?: (event: TraceEvent) => void
 }
 
@@ -46,20 +51,29 @@ export class SimulatedMember {
   readonly #rate: number
   #core: RaftCore | undefined
   state: MachineState
+  #stream: SnapshotStream
+  /** Readys that wait for room on the disk. */
+  #unwritten: Ready[] = []
+  /** Readys that were written and wait for a sync. */
   #saving: Ready[] = []
   #isSyncing = false
   #isPlanned = false
   #isPaused = false
   /** What came while it was paused. */
   #held: Array<() => void> = []
-  /** States that came with snapshots not yet installed. */
-  #received: { readonly index: number; readonly state: MachineState } | undefined
   /** The disk does not hold yet the snapshot that `state` came from. */
   #isInstalling = false
   /** Counts its lives, so that what an earlier one planned is not done. */
   #life = 0
   /** The disk was lost: it never comes back under this id. */
   isWiped = false
+  /** It dies in the middle after so many steps of its driver; 0 for never. */
+  diesAfterSteps = 0
+  /** Called after it died by itself. */
+  onDied: () => void = () => undefined
+  /** Ticks since the disk finished something, while it has something to do. */
+  #stalledTicks = 0
+  #isWaitingForRoom = false
 
   constructor(id: MemberId, base: SnapshotFacts, state: MachineState, world: Surroundings) {
     this.id = id
@@ -68,14 +82,11 @@ export class SimulatedMember {
     this.disk = new SimulatedDisk(world.time, world.chance, new LogImage(base, state))
     this.state = state
     this.calls = new MemberCalls(this)
+    this.#stream = new SnapshotStream(this)
   }
 
   get core(): RaftCore | undefined {
     return this.#core
-  }
-
-  get isUp(): boolean {
-    return this.#core !== undefined && !this.#isPaused
   }
 
   get nowMs(): number {
@@ -84,7 +95,7 @@ export class SimulatedMember {
 
   start(): void {
     const image = this.disk.cached
-    this.state = image.state
+    this.state = image.state.copy()
     if (image.lastIndex < image.state.appliedIndex) {
       throw new Violation('applied ahead of log', `member ${this.id} applied what its log lost`)
     }
@@ -100,6 +111,7 @@ export class SimulatedMember {
       random: () => chance.fraction(),
       ...(trace === undefined ? {} : { trace }),
     })
+    this.#stream = new SnapshotStream(this)
     this.#world.judge.noteStart(this)
     this.#tickAfter(chance.between(0, TICK_MS))
     this.plan()
@@ -109,12 +121,15 @@ export class SimulatedMember {
   crash(): void {
     this.#life += 1
     this.#core = undefined
+    this.#unwritten = []
     this.#saving = []
     this.#isSyncing = false
+    this.#stalledTicks = 0
+    this.#isWaitingForRoom = false
     this.#isPlanned = false
     this.#isPaused = false
     this.#held = []
-    this.#received = undefined
+    this.diesAfterSteps = 0
     this.calls.drop()
     const { state } = this
     this.disk.crash()
@@ -137,12 +152,11 @@ export class SimulatedMember {
     })
   }
 
-  receive({ message, state }: Parcel): void {
+  receive({ message }: Parcel): void {
     this.run(() => {
-      if (message.type === 'snapshot' && state !== undefined) {
-        this.#received = { index: message.snapshot.index, state }
-      }
-      this.#core?.step(message)
+      if (message.type === 'snapshot-chunk') this.#stream.accept(message)
+      else if (message.type === 'snapshot-progress') this.#stream.noteProgress(message)
+      else this.#core?.step(message)
     })
   }
 
@@ -154,6 +168,11 @@ export class SimulatedMember {
     this.run(() => this.#core?.changeMembership(change))
   }
 
+  send(parcel: Parcel): void {
+    this.#step()
+    this.#world.network.send(parcel)
+  }
+
   /** Does something with the core now, or when the pause is over; never in a later life. */
   run(body: () => void): void {
     if (this.#core === undefined) return
@@ -161,9 +180,11 @@ export class SimulatedMember {
       this.#held.push(() => this.run(body))
       return
     }
-    body()
-    this.#world.judge.look(this)
-    this.plan()
+    this.#guard(() => {
+      body()
+      this.#world.judge.look(this)
+      this.plan()
+    })
   }
 
   /** Looks what the core wants at the end of the turn. */
@@ -172,8 +193,25 @@ export class SimulatedMember {
     this.#isPlanned = true
     this.#later(TURN_MS, () => {
       this.#isPlanned = false
-      this.#pump()
+      this.#guard(() => this.#pump())
     })
+  }
+
+  /** One step of the driver, after which its machine may die. */
+  #step(): void {
+    if (this.diesAfterSteps === 0) return
+    this.diesAfterSteps -= 1
+    if (this.diesAfterSteps === 0) throw new Died()
+  }
+
+  #guard(body: () => void): void {
+    try {
+      body()
+    } catch (error) {
+      if (!(error instanceof Died)) throw error
+      this.crash()
+      this.onDied()
+    }
   }
 
   #pump(): void {
@@ -186,23 +224,48 @@ export class SimulatedMember {
     }
   }
 
+  /** Messages leave while earlier Readys are still being written. */
   #handle(ready: Ready): void {
     for (const message of ready.messages) this.#send(message)
-    this.#write(ready)
-    this.#world.judge.noteWritten(this)
-    this.#saving.push(ready)
-    if (!ready.mustSync && this.#saving.length === 1 && !this.#isSyncing) this.#saved(this.#saving.splice(0))
-    else this.#sync()
-    this.#apply(ready.committed)
-    this.calls.noteReads(ready.reads, ready.droppedReads)
+    this.#unwritten.push(ready)
+    this.#writeAll()
+  }
+
+  #writeAll(): void {
+    while (this.#unwritten.length > 0) {
+      const [ready] = this.#unwritten as [Ready]
+      const isLarge = ready.entries.length > 0 || ready.snapshot !== undefined
+      if (isLarge && this.disk.isFull) return this.#waitForRoom()
+      this.#unwritten.shift()
+      this.#write(ready)
+      // While others wait for room, the core knows of entries that are nowhere here yet.
+      const known = this.#unwritten.length > 0 ? ready.committed : this.#core?.committed
+      this.#world.judge.noteWritten(this, known ?? 0)
+      if (this.#unwritten.length === 0) this.#world.judge.checkConfiguration(this)
+      this.#saving.push(ready)
+      this.#step()
+      this.#sync()
+      this.#apply(ready.committed)
+      this.calls.noteReads(ready.reads, ready.droppedReads)
+    }
+  }
+
+  #waitForRoom(): void {
+    if (this.#isWaitingForRoom) return
+    this.#isWaitingForRoom = true
+    this.#later(FULL_MS, () => {
+      this.#isWaitingForRoom = false
+      this.run(() => this.#writeAll())
+    })
   }
 
   #write({ snapshot, entries, hardState }: Ready): void {
     if (snapshot !== undefined) {
-      const received = this.#received
-      if (received?.index !== snapshot.index) throw new Violation('snapshot', 'installed before it came')
-      this.disk.write({ kind: 'snapshot', facts: snapshot, state: received.state })
-      this.state = received.state
+      const received = this.#stream.take(snapshot.index)
+      if (received?.appliedIndex !== snapshot.index)
+        throw new Violation('snapshot', 'installed before it came')
+      this.disk.write({ kind: 'snapshot', facts: snapshot, state: received.copy() })
+      this.state = received.copy()
       this.#isInstalling = true
       this.calls.drop()
       this.#world.judge.noteInstalled(this)
@@ -213,11 +276,14 @@ export class SimulatedMember {
   /** One sync at a time; what is to be saved meanwhile shares the next. */
   #sync(): void {
     if (this.#isSyncing || this.#saving.length === 0) return
-    this.#isSyncing = true
     const batch = this.#saving.splice(0)
-    this.disk.sync(() =>
+    if (!batch.some(({ mustSync }) => mustSync)) return this.#saved(batch)
+    this.#isSyncing = true
+    this.disk.sync(error =>
       this.run(() => {
+        if (error !== undefined) throw new Died()
         this.#isSyncing = false
+        this.#stalledTicks = 0
         this.#saved(batch)
         this.#sync()
       }),
@@ -228,27 +294,25 @@ export class SimulatedMember {
     for (const ready of batch) {
       if (ready.snapshot !== undefined) this.#isInstalling = false
       for (const message of ready.promises) this.#send(message)
+      this.#step()
       this.#core?.advance(ready)
     }
     this.plan()
   }
 
   #send(message: Message): void {
-    const { network } = this.#world
-    if (message.type !== 'snapshot') return network.send({ message, state: undefined })
-    const facts = this.#core?.describe(this.state.appliedIndex)
-    if (facts === undefined) return
-    network.send({ message: { ...message, snapshot: facts }, state: this.state })
-    this.#later(SNAPSHOT_GIVEN_UP_MS, () => this.run(() => this.#core?.reportSnapshot(message.to, false)))
+    if (message.type === 'snapshot') this.#stream.begin(message)
+    else this.send({ message })
   }
 
   #apply(committed: number): void {
     for (let index = this.state.appliedIndex + 1; index <= committed; index++) {
       const entry = this.disk.cached.entryAt(index)
       if (entry === undefined) throw new Violation('gap', `member ${this.id} lacks committed entry ${index}`)
-      this.state = applied(this.state, index, contentOf(entry))
-      this.#world.judge.noteApplied(this, entry)
-      this.calls.noteApplied(entry)
+      const applied = this.state.apply(index, this.#world.writeOf(contentOf(entry)))
+      this.#world.judge.noteApplied(this, entry, applied?.isFirst === true)
+      this.calls.noteApplied(entry, applied?.answer)
+      this.#step()
     }
     this.#compact()
   }
@@ -257,9 +321,12 @@ export class SimulatedMember {
     const { base } = this.disk.cached
     const { appliedIndex } = this.state
     if (appliedIndex - base.index < this.#world.compactEvery || this.#core === undefined) return
-    const facts = this.#core.describe(appliedIndex - this.#world.chance.below(8))
-    this.disk.write({ kind: 'compact', facts, state: this.state })
-    this.#core.compact(facts.index)
+    // The core may be ahead of what was written: behind a snapshot, say.
+    if (this.#unwritten.length > 0) return
+    const last = this.#core.compact(appliedIndex)
+    if (last === base.index) return
+    this.disk.write({ kind: 'compact', facts: this.#core.describe(last), state: this.state.copy() })
+    this.#step()
   }
 
   #read(from: number, to: number, bytesMax: number): readonly Entry[] | undefined {
@@ -273,8 +340,17 @@ export class SimulatedMember {
   #tickAfter(delayMs: number): void {
     this.#later(delayMs, () => {
       this.#tickAfter(TICK_MS / this.#rate)
-      if (!this.#isPaused) this.run(() => this.#core?.tick(this.nowMs))
+      if (!this.#isPaused) this.run(() => this.#tick())
     })
+  }
+
+  #tick(): void {
+    this.#core?.tick(this.nowMs)
+    this.#stream.tick()
+    this.#stalledTicks = this.#isSyncing || this.#unwritten.length > 0 ? this.#stalledTicks + 1 : 0
+    if (this.#core?.role === 'leader' && this.#stalledTicks > this.#world.settings.diskTicks) {
+      throw new Violation('stalled leader', `member ${this.id} leads although its disk does not answer`)
+    }
   }
 
   #later(delayMs: number, body: () => void): void {

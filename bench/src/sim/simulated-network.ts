@@ -1,13 +1,11 @@
 /** Links between members: loss, repeats, delay, reordering, blocked in one direction or both, clogged. */
 import type { MemberId, Message } from '@hopbine/namenode/raft/messages.ts'
+import type { SnapshotChunk, SnapshotProgress } from '@hopbine/namenode/raft/snapshot-transfer.ts'
 import type { Chance } from './chance.ts'
-import type { MachineState } from './machine.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
-/** A message, and the state that goes with a snapshot. */
 export interface Parcel {
-  readonly message: Message
-  readonly state: MachineState | undefined
+  readonly message: Message | SnapshotChunk | SnapshotProgress
 }
 
 export interface NetworkFaults {
@@ -26,7 +24,8 @@ export class SimulatedNetwork {
   readonly #time: VirtualTime
   readonly #chance: Chance
   readonly #deliver: (parcel: Parcel) => void
-  readonly #blocked = new Set<number>()
+  /** How many partitions stand between two members, by link. */
+  readonly #blocked = new Map<number, number>()
   /** Links that hold their messages back until then. */
   readonly #cloggedUntil = new Map<number, number>()
   faults: NetworkFaults = { ...NO_NETWORK_FAULTS }
@@ -45,16 +44,21 @@ export class SimulatedNetwork {
     for (let copy = 0; copy < copies; copy++) this.#sendOne(parcel)
   }
 
+  /** Each call is undone by one of `unblock`. */
   block(from: MemberId, to: MemberId): void {
-    this.#blocked.add(linkOf(from, to))
+    const link = linkOf(from, to)
+    this.#blocked.set(link, (this.#blocked.get(link) ?? 0) + 1)
+  }
+
+  unblock(from: MemberId, to: MemberId): void {
+    const link = linkOf(from, to)
+    const left = (this.#blocked.get(link) ?? 0) - 1
+    if (left > 0) this.#blocked.set(link, left)
+    else this.#blocked.delete(link)
   }
 
   clog(from: MemberId, to: MemberId, forMs: number): void {
     this.#cloggedUntil.set(linkOf(from, to), this.#time.nowMs + forMs)
-  }
-
-  unblockAll(): void {
-    this.#blocked.clear()
   }
 
   heal(): void {

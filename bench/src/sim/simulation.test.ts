@@ -7,19 +7,11 @@ import { simulate } from './simulation.ts'
 /** Seeds of the bounded run; the soak runs more. */
 const SEEDS = 300
 /**
- * Planted bugs that need more seeds than a test of every change may take, or that no seed has found yet;
- * `bench sim --planted --seeds N` looks for them.
+ * Planted bugs that too few seeds meet for a test of every change: one that only a group of one voter can
+ * show, and one that wants a restart within a lease just when another member stands. Unit tests cover both
+ * rules; `bench sim --planted --seeds N` looks for them.
  */
-const RARE: ReadonlySet<string> = new Set([
-  'old-term-commit',
-  'configuration-stays',
-  'own-vote-unsaved',
-  'lease-by-ticks',
-  'lease-disturbed',
-  'lease-kept-in-handover',
-  'lease-forgotten-at-restart',
-  'snapshot-keeps-configuration',
-])
+const RARE: ReadonlySet<string> = new Set(['own-vote-unsaved', 'lease-forgotten-at-restart'])
 const PLANTED_SEEDS = 300
 
 t.test(`${SEEDS} seeds break no rule, and every group comes right afterwards`, async t => {
@@ -32,6 +24,20 @@ t.test(`${SEEDS} seeds break no rule, and every group comes right afterwards`, a
   t.comment(JSON.stringify(report))
   t.same(told, [])
   t.ok(report.elections > SEEDS && report.answered > 10 * SEEDS, 'something happened')
+})
+
+t.test('histories are lines that outside checkers read', async t => {
+  const { history, answered, undecided } = simulate({ seed: 3, seconds: 20, callsPerSecond: 20 })
+  const of = (type: string) => history.filter(event => event.type === type)
+  t.ok(answered > 50 && of('ok').length <= answered)
+  t.ok(of('info').length <= undecided)
+  t.ok(history.every(({ time, process, f }) => Number.isInteger(time) && process >= 0 && f !== undefined))
+  const open = new Set<number>()
+  for (const { type, process } of history) {
+    t.ok(type === 'invoke' ? !open.has(process) : open.has(process), 'a process does one thing at a time')
+    if (type === 'invoke') open.add(process)
+    else open.delete(process)
+  }
 })
 
 t.test('the same seed gives the same run', async t => {

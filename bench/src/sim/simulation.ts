@@ -8,7 +8,9 @@ import type { TraceEvent } from '@hopbine/namenode/raft/trace.ts'
 import { Chance } from './chance.ts'
 import { Clients } from './clients.ts'
 import { Group } from './group.ts'
+import type { HistoryEvent } from './history.ts'
 import { Judge } from './judge.ts'
+import { checkHistory } from './linearizability.ts'
 import { Nemesis } from './nemesis.ts'
 import { type Surroundings, TICK_MS } from './simulated-member.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
@@ -34,11 +36,15 @@ export interface SimulationReport {
   readonly elections: number
   readonly committed: number
   readonly calls: number
+  readonly repeated: number
   readonly answered: number
   readonly undecided: number
   readonly faults: Readonly<Record<string, number>>
+  readonly history: readonly HistoryEvent[]
 }
 
+/** A follower that does not hear its leader stands for election several times in so long. */
+const STABLE_MS = 3000
 /** Quiet time in which a group must find a leader, finish its changes and bring everybody up to date. */
 const QUIET_MS = 20_000
 const CLIENTS = 4
@@ -52,31 +58,42 @@ export function simulate({ seed, seconds, callsPerSecond, trace }: SimulationOpt
   })
   const world: Surroundings = {
     ...{ time, chance, network, judge, settings: drawSettings(chance) },
+    writeOf: content => clients.writes[content],
     compactEvery: chance.happens(0.5) ? 10 + chance.below(50) : 1000,
     ...(trace === undefined ? {} : { trace }),
   }
   const voters = chance.happens(0.7) ? 3 : 5
   const group = new Group(world, voters)
   const clients = new Clients(time, chance, judge, CLIENTS, callsPerSecond)
-  const nemesis = new Nemesis(world, group)
+  judge.onDone = (content, index) => clients.noteFirstApplied(content, index)
+  const nemesis = new Nemesis(world, group, clients)
   let violation: SimulationReport['violation']
   try {
     time.runUntil(seconds * 1000)
     nemesis.stop()
     time.runUntil(seconds * 1000 + QUIET_MS)
     checkRecovery(group, judge)
+    if (nemesis.isIdle) checkStability(group, network, time)
     clients.checkAnswered()
+    const verdict = checkHistory(clients.history.calls)
+    if (verdict !== 'linearizable') throw new Violation('linearizability', `the history is ${verdict}`)
   } catch (error) {
-    if (!(error instanceof Violation) && !(error instanceof AssertionError)) throw error
-    const rule = error instanceof Violation ? error.rule : 'assertion'
-    violation = { rule, message: error.message, atMs: time.nowMs }
+    violation = { ...violationOf(error as Error), atMs: time.nowMs }
   }
-  const { calls, answered, undecided } = clients.counts
+  const { calls, repeated, answered, undecided } = clients.counts
   return {
     ...{ seed, voters, violation, simulatedMs: time.nowMs, events: time.events },
-    ...{ elections: judge.elections, committed: judge.committedIndex, calls, answered, undecided },
+    ...{ elections: judge.elections, committed: judge.committedIndex, calls, repeated },
+    ...{ answered, undecided, history: clients.history.events },
     faults: nemesis.counts as Record<string, number>,
   }
+}
+
+/** Code that stumbles is as wrong as code that breaks a rule. */
+function violationOf(error: Error): { rule: string; message: string } {
+  if (error instanceof Violation) return { rule: error.rule, message: error.message }
+  if (error instanceof AssertionError) return { rule: 'assertion', message: error.message }
+  return { rule: 'error', message: error.stack ?? error.message }
 }
 
 /** Bounds are small, so that they are met. */
@@ -87,10 +104,32 @@ function drawSettings(chance: Chance): Settings {
     heartbeatTicks: 2,
     // One entry a message and one message at a time leave the most states half way.
     inFlightMessagesMax: chance.happens(0.4) ? 1 : 2 + chance.below(7),
-    messageBytesMax: chance.happens(0.4) ? 8 : 8 * (2 + chance.below(15)),
+    messageBytesMax: chance.happens(0.4) ? 1 : 8 * (2 + chance.below(15)),
+    diskTicks: 20,
+    keptEntries: chance.happens(0.5) ? 0 : chance.below(30),
     uncommittedBytesMax: 8 * (8 + chance.below(64)),
     // Nine whole ticks of the fastest clock are 437 ms, 405 ms on the slowest are 418 ms.
     leaseMs: chance.happens(0.4) ? 0.9 * 9 * TICK_MS : 0,
+  }
+}
+
+/**
+ * One voter that hears everybody but the leader must not bring the leader down: those who hear it give no
+ * vote (thesis 4.2.3).
+ */
+function checkStability(group: Group, network: SimulatedNetwork, time: VirtualTime): void {
+  const { leader } = group
+  const core = leader?.core
+  if (leader === undefined || core === undefined || core.isChanging) return
+  const { voters } = core.configuration
+  const victim = voters.find(id => id !== leader.id)
+  if (voters.length < 3 || victim === undefined) return
+  const { term } = core
+  network.block(leader.id, victim)
+  time.runUntil(time.nowMs + STABLE_MS)
+  network.unblock(leader.id, victim)
+  if (leader.core?.role !== 'leader' || leader.core.term !== term) {
+    throw new Violation('disruption', `member ${victim}, which did not hear leader ${leader.id}, deposed it`)
   }
 }
 
@@ -110,8 +149,9 @@ function checkRecovery(group: Group, judge: Judge): void {
       )
     }
     if (member !== undefined && member.state.appliedIndex === leader.state.appliedIndex) {
-      if (member.state.digest !== leader.state.digest)
+      if (member.state.digest !== leader.state.digest) {
         throw new Violation('digest', `of member ${id} differs`)
+      }
     }
   }
 }

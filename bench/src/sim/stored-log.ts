@@ -5,6 +5,7 @@
 import type { PlacedConfiguration } from '@hopbine/namenode/raft/membership.ts'
 import type { Entry, HardState, SnapshotFacts } from '@hopbine/namenode/raft/messages.ts'
 import type { StoredLog } from '@hopbine/namenode/raft/raft-log.ts'
+import type { SnapshotOffer } from '@hopbine/namenode/raft/snapshot-transfer.ts'
 import type { MachineState } from './machine.ts'
 
 /** One write to the disk; a crash keeps the whole of it or nothing, as a frame with a checksum does. */
@@ -12,6 +13,18 @@ export type DiskWrite =
   | { readonly kind: 'append'; readonly entries: readonly Entry[]; readonly hardState: HardState | undefined }
   | { readonly kind: 'snapshot'; readonly facts: SnapshotFacts; readonly state: MachineState }
   | { readonly kind: 'compact'; readonly facts: SnapshotFacts; readonly state: MachineState }
+  | {
+      readonly kind: 'staged'
+      readonly offer: SnapshotOffer
+      readonly isNewImage: boolean
+      readonly data: Uint8Array
+    }
+
+/** The part of a snapshot that has come. */
+export interface StagedImage {
+  readonly offer: SnapshotOffer
+  readonly bytes: Buffer
+}
 
 export class LogImage {
   hardState: HardState = { term: 0, vote: 0, commit: 0 }
@@ -19,6 +32,9 @@ export class LogImage {
   /** The state at some entry from the base on: replay starts there. */
   state: MachineState
   entries: Entry[] = []
+  /** Those of the entries, ascending. */
+  placed: PlacedConfiguration[] = []
+  staged: StagedImage | undefined
 
   constructor(base: SnapshotFacts, state: MachineState) {
     this.base = base
@@ -41,15 +57,21 @@ export class LogImage {
     const copy = new LogImage(this.base, this.state)
     copy.hardState = this.hardState
     copy.entries = [...this.entries]
+    copy.placed = [...this.placed]
+    copy.staged = this.staged
     return copy
   }
 
   write(write: DiskWrite): void {
     if (write.kind === 'append') return this.#append(write.entries, write.hardState)
+    if (write.kind === 'staged') return this.#stage(write.offer, write.isNewImage, write.data)
     const { facts, state } = write
-    if (write.kind === 'snapshot') this.entries = []
-    else this.entries.splice(0, facts.index - this.base.index)
+    if (write.kind === 'snapshot') {
+      this.entries = []
+      this.staged = undefined
+    } else this.entries.splice(0, facts.index - this.base.index)
     this.base = facts
+    this.placed = write.kind === 'snapshot' ? [] : this.placed.filter(({ index }) => index > facts.index)
     this.state = state
   }
 
@@ -65,10 +87,12 @@ export class LogImage {
 
   get configurations(): PlacedConfiguration[] {
     const { index, configuration } = this.base
-    const later = this.entries.flatMap(({ index, configuration }) =>
-      configuration === undefined ? [] : [{ index, configuration }],
-    )
-    return [{ index, configuration }, ...later]
+    return [{ index, configuration }, ...this.placed]
+  }
+
+  #stage(offer: SnapshotOffer, isNewImage: boolean, data: Uint8Array): void {
+    const before = isNewImage ? Buffer.alloc(0) : (this.staged?.bytes ?? Buffer.alloc(0))
+    this.staged = { offer, bytes: Buffer.concat([before, data]) }
   }
 
   #append(entries: readonly Entry[], hardState: HardState | undefined): void {
@@ -76,6 +100,11 @@ export class LogImage {
     const [first] = entries
     if (first === undefined) return
     this.entries.length = Math.min(this.entries.length, first.index - this.base.index - 1)
-    for (const entry of entries) this.entries.push(entry)
+    this.placed = this.placed.filter(({ index }) => index < first.index)
+    for (const entry of entries) {
+      this.entries.push(entry)
+      const { index, configuration } = entry
+      if (configuration !== undefined) this.placed.push({ index, configuration })
+    }
   }
 }

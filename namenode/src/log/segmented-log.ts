@@ -4,7 +4,7 @@
  * with an error that says what is lost. It never decides what is committed.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
-import { FsError } from '@hopbine/common/base/errors.ts'
+import { FsError, fromNodeError } from '@hopbine/common/base/errors.ts'
 import {
   decodeFrame,
   decodeSegmentHeader,
@@ -105,7 +105,7 @@ export class SegmentedLog {
     for (const name of this.#disk.list().filter(name => name.endsWith('.log'))) {
       this.#openSegment(name, baseIndex)
     }
-    this.#checkChain(baseIndex)
+    this.#contents.checkCovers(this.#segments[0]?.header.firstIndex, baseIndex)
     this.#cutTornEnd()
     this.#prepareSpare()
     if (this.#segments.length === 0) await this.roll()
@@ -143,11 +143,20 @@ export class SegmentedLog {
     for (const configuration of this.configurations) segment.repeatConfiguration(configuration)
     segment.syncNow()
     this.syncs += 1
-    this.#disk.rename(SPARE_NAME, segment.name)
+    this.#rename(SPARE_NAME, segment.name)
     // One without entries has the same name, and its file has just been replaced.
     if (last?.name === segment.name) this.#segments.pop()?.file.close()
     this.#segments.push(segment)
     this.#prepareSpare()
+  }
+
+  /** A folder without room for a name is as good as a disk without room for a file. */
+  #rename(from: string, to: string): void {
+    try {
+      this.#disk.rename(from, to)
+    } catch (error) {
+      throw fromNodeError(error as Error, 'grow the log')
+    }
   }
 
   #syncSegment(segment: Segment): Promise<void> {
@@ -357,24 +366,6 @@ export class SegmentedLog {
     this.tornBytes += lastUsed + 1
     if (lastUsed >= 0) segment.clearUpTo(segment.end + lastUsed + 1)
     segment.syncNow()
-  }
-
-  #checkChain(baseIndex: number): void {
-    const [first] = this.#segments
-    if (first !== undefined && first.header.firstIndex > baseIndex + 1) {
-      throw new FsError(
-        'CORRUPT',
-        `the log starts at ${first.header.firstIndex}, the store ends at ${baseIndex}: ` +
-          'what lies between is lost; restore a backup',
-      )
-    }
-    if (this.lastIndex < baseIndex) {
-      throw new FsError(
-        'CORRUPT',
-        `the log ends at ${this.lastIndex} but the store holds ${baseIndex}: ` +
-          'log files are missing; restore a backup',
-      )
-    }
   }
 
   #prepareSpare(): void {

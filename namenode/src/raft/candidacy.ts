@@ -43,6 +43,8 @@ export class Candidacy {
  * this log may have committed. A pre-vote for a later term is given whatever was voted before.
  */
 export function grantsVote(state: MemberState, request: VoteRequest): boolean {
+  // Who knows of no group was not asked to join one, or forgot that it did and how it voted there.
+  if (membersOf(state.membership.inForce).length === 0) return false
   if (!state.log.isOutdone(request.lastIndex, request.lastTerm)) return false
   if (request.pre && request.term > state.term) return true
   return state.vote === request.from || (state.vote === NOBODY && state.leader === NOBODY)

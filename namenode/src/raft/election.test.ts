@@ -128,6 +128,13 @@ t.test('a member of priority 0 never stands, one of a lower priority stands late
   t.equal(patient.tick(1).core.role, 'pre-candidate')
 })
 
+t.test('who knows of no group votes for nobody: it may have lost the vote that it gave', async t => {
+  const empty = new TestMember({ voters: [] })
+  const ask = { type: 'vote-request', from: 2, to: 1, isTransfer: false, lastIndex: 9, lastTerm: 2 } as const
+  for (const pre of [true, false]) empty.step({ ...ask, term: 3, pre })
+  t.match(empty.take('vote-response'), [{ granted: false }, { granted: false }])
+})
+
 t.test('learners and strangers never stand', async t => {
   t.equal(new TestMember({ voters: [2, 3], learners: [1] }).tick(5 * ELECTION).core.role, 'follower')
   t.equal(new TestMember({ voters: [] }).tick(5 * ELECTION).core.role, 'follower')

@@ -16,11 +16,11 @@ import { assert } from '@hopbine/common/base/assert.ts'
 import { Candidacy, type ElectionResult, grantsVote } from './candidacy.ts'
 import { type Configuration, membersOf } from './configuration.ts'
 import { acceptAppend, acceptHeartbeat, acceptSnapshot } from './follower.ts'
+import { Handout } from './handout.ts'
 import { Leadership, type ReadRefusal, type Refusal } from './leadership.ts'
 import { MemberState } from './member-state.ts'
 import { Membership, type MembershipChange } from './membership.ts'
 import {
-  type HardState,
   type MemberId,
   type Message,
   NOBODY,
@@ -43,10 +43,7 @@ export class RaftCore {
   readonly #patience: Patience
   #candidacy: Candidacy | undefined
   #leadership: Leadership | undefined
-  #snapshot: SnapshotFacts | undefined
-  #given: HardState
-  #saved: HardState
-  #givenCommitted: number
+  readonly #handout: Handout
 
   constructor(options: RaftOptions) {
     const { id, settings, hardState, reader, random, trace } = options
@@ -57,11 +54,8 @@ export class RaftCore {
     const tracer = trace === undefined ? undefined : new Tracer(trace, () => this.#facts())
     const { term, vote } = hardState
     this.#state = new MemberState({ id, settings, log, membership, tracer, term, vote })
+    this.#handout = new Handout(this.#state)
     this.#patience = new Patience(settings, random)
-    this.#given = this.#state.hardState
-    this.#saved = this.#given
-    // What was applied before is applied again or skipped by the driver.
-    this.#givenCommitted = 0
     if (term === 0 && log.lastIndex > 0) tracer?.bootstrap(membership.inForce)
     else tracer?.event('InitState')
   }
@@ -116,8 +110,9 @@ export class RaftCore {
   /** Time passed: about the same for every tick, and never several at once to make up for a delay. */
   tick(nowMs: number): void {
     this.#state.nowMs = nowMs
+    this.#handout.tick()
     if (this.#leadership !== undefined) {
-      if (!this.#leadership.tick()) this.#becomeFollower(this.term, NOBODY)
+      if (!this.#leadership.tick() || this.#handout.isDiskStalled) this.#becomeFollower(this.term, NOBODY)
       return
     }
     if (this.#patience.tick()) this.campaign()
@@ -177,10 +172,23 @@ export class RaftCore {
     this.#leadership?.progressOf(to)?.endSnapshot(isThere)
   }
 
-  /** Forgets the log up to an applied entry that a durable snapshot holds. */
-  compact(index: number): void {
-    this.#state.log.compact(index)
-    this.#state.membership.compact(index)
+  /**
+   * Forgets the log up to an applied entry that the durable state machine holds, but for the tail that short
+   * outages need. Returns the last entry that is forgotten: the driver may remove all up to there.
+   */
+  compact(index: number): number {
+    const { log, membership, settings } = this.#state
+    const last = Math.min(index, log.appliable - settings.keptEntries)
+    if (last > log.baseIndex) {
+      log.compact(last)
+      membership.compact(last)
+    }
+    return log.baseIndex
+  }
+
+  /** True while the disk has not finished a write for `diskTicks`. */
+  get isDiskStalled(): boolean {
+    return this.#handout.isDiskStalled
   }
 
   /** What a snapshot of the state after an applied entry stands for. */
@@ -205,55 +213,29 @@ export class RaftCore {
 
   /** What there is to do, or undefined if there is nothing. */
   ready(): Ready | undefined {
-    const { log, tracer } = this.#state
     this.#leadership?.flush()
-    const hasChanged = !sameHardState(this.#state.hardState, this.#given)
-    const isCommitNews = log.appliable > this.#givenCommitted
-    const hasWork = hasChanged || isCommitNews || log.hasUnhanded || this.#snapshot !== undefined
-    if (!hasWork && !this.#state.hasOutput) return undefined
-    if (log.hasUnhanded && this.#leadership !== undefined) tracer?.ownAppend('Send', log.lastIndex)
-    tracer?.event('Ready')
-    const { hardState } = this.#state
-    const entries = log.takeUnhanded()
-    const snapshot = this.#snapshot
-    const isVoteNews = hardState.term !== this.#given.term || hardState.vote !== this.#given.vote
-    this.#snapshot = undefined
-    this.#given = hardState
-    this.#givenCommitted = log.appliable
-    return {
-      hardState: hasChanged ? hardState : undefined,
-      snapshot,
-      entries,
-      mustSync: entries.length > 0 || snapshot !== undefined || isVoteNews,
-      committed: log.appliable,
-      mark: log.handedOut,
-      ...this.#state.takeOutput(),
-    }
+    return this.#handout.take(this.#leadership !== undefined)
   }
 
   /** The disk holds what this Ready and all before it asked for. */
-  advance({ hardState, mark }: Ready): void {
+  advance(ready: Ready): void {
     const { log, tracer, id } = this.#state
-    if (hardState !== undefined) this.#saved = hardState
-    const before = log.savedIndex
-    log.markSaved(mark)
+    const hasMore = this.#handout.noteStored(ready)
     if (this.#leadership !== undefined) {
-      if (log.savedIndex > before) tracer?.ownAppend('Receive', log.savedIndex)
+      if (hasMore) tracer?.ownAppend('Receive', log.savedIndex)
       this.#leadership.advanceCommit()
       return this.#leaveIfRemoved()
     }
-    // A candidate's own vote counts only when no crash can make it vote again.
-    const isVoteSaved = this.#saved.term === this.term && this.#saved.vote === id
-    if (this.role !== 'candidate' || !isVoteSaved) return
+    if (this.role !== 'candidate' || !this.#handout.isOwnVoteStored) return
     tracer?.ownVote('Receive')
     this.#count(id, true)
   }
 
-  /** A voter, perhaps only still, with no snapshot half installed. */
+  /** A voter, perhaps only still, with no snapshot half installed and a disk that works. */
   get #mayStand(): boolean {
     const { membership, id, log } = this.#state
-    const isFree = this.#leadership === undefined && this.#snapshot === undefined
-    return isFree && membership.mayStand(id, log.committed)
+    const isFree = this.#leadership === undefined && this.#handout.snapshot === undefined
+    return isFree && !this.#handout.isDiskStalled && membership.mayStand(id, log.committed)
   }
 
   #stepVoteRequest(request: VoteRequest): void {
@@ -296,7 +278,7 @@ export class RaftCore {
       case 'heartbeat':
         return acceptHeartbeat(state, message)
       case 'snapshot':
-        this.#snapshot = acceptSnapshot(state, message) ?? this.#snapshot
+        this.#handout.snapshot = acceptSnapshot(state, message) ?? this.#handout.snapshot
         return
       case 'append-response':
         this.#leadership?.handleAppendResponse(message)
@@ -393,8 +375,4 @@ export class RaftCore {
 
 function isFromLeader({ type }: Message): boolean {
   return type === 'append' || type === 'heartbeat' || type === 'snapshot'
-}
-
-function sameHardState(a: HardState, b: HardState): boolean {
-  return a.term === b.term && a.vote === b.vote && a.commit === b.commit
 }

@@ -191,3 +191,34 @@ t.test('a snapshot that did not get there is sent again', async t => {
   leader.core.reportSnapshot(3, false)
   t.equal(leader.settle().take('snapshot').length, 1)
 })
+
+t.test('a compacted log keeps the tail that short outages need', async t => {
+  const leader = new TestMember({ settings: { keptEntries: 3 } }).elect(2)
+  for (let i = 0; i < 9; i++) leader.core.propose(new Uint8Array(1))
+  leader.settle()
+  const answer = { type: 'append-response', from: 2, to: 1, term: 1, accepted: true } as const
+  leader.step({ ...answer, index: 10, hintIndex: 0, hintTerm: 0 })
+  t.equal(leader.core.appliable, 10)
+  t.equal(leader.core.compact(9), 7, 'the last three stay')
+  t.equal(leader.core.compact(5), 7, 'never back')
+})
+
+t.test('a leader whose disk does not answer steps down, and does not stand until it does', async t => {
+  const leader = new TestMember({ settings: { diskTicks: 5 } }).elect(2)
+  leader.isDiskStuck = true
+  leader.core.propose(new Uint8Array(1))
+  leader.settle()
+  const alive = { type: 'heartbeat-response', from: 2, to: 1, term: 1, round: 0 } as const
+  for (let i = 0; i < 4; i++) leader.tick(1).step(alive)
+  t.equal(leader.core.role, 'leader')
+  leader.tick(1)
+  t.equal(leader.core.role, 'follower')
+  t.ok(leader.core.isDiskStalled)
+  leader.tick(50)
+  t.equal(leader.core.role, 'follower')
+  leader.isDiskStuck = false
+  leader.save()
+  t.notOk(leader.core.isDiskStalled)
+  leader.tick(20)
+  t.equal(leader.core.role, 'pre-candidate')
+})

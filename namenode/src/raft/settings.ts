@@ -23,6 +23,16 @@ export interface Settings {
   readonly messageBytesMax: number
   /** Bytes of proposals not yet committed; more are refused. A single larger one passes. */
   readonly uncommittedBytesMax: number
+  /**
+   * A member whose disk has not finished a write for so many ticks leads no more and does not stand for
+   * election: what it would promise waits for that disk, and so would the whole group.
+   */
+  readonly diskTicks: number
+  /**
+   * Entries before the last applied one that stay when the log is compacted, so that a member which was away
+   * for a short time needs no snapshot. 0 for a driver that bounds the tail otherwise, by bytes say.
+   */
+  readonly keptEntries: number
   /** Reads waiting for their confirmation; more are refused. */
   readonly readsMax: number
   /**
@@ -42,6 +52,8 @@ export const DEFAULT_SETTINGS: Settings = {
   inFlightBytesMax: 16 * 1024 * 1024,
   messageBytesMax: 1024 * 1024,
   uncommittedBytesMax: 128 * 1024 * 1024,
+  diskTicks: 40,
+  keptEntries: 0,
   readsMax: 65_536,
   leaseMs: 0,
 }
@@ -51,5 +63,6 @@ export function checkSettings(settings: Settings): void {
   assert(heartbeatTicks >= 1, 'a heartbeat takes at least a tick')
   assert(electionTicks >= 3 * heartbeatTicks, 'two lost heartbeats are no reason for an election')
   assert(priority >= 0 && priority <= 1, 'a priority lies between 0 and 1')
+  assert(settings.diskTicks >= 1 && settings.keptEntries >= 0, 'a bound of time, a number of entries')
   assert(settings.inFlightMessagesMax >= 1 && settings.messageBytesMax >= 1, 'something may be in flight')
 }

@@ -3,7 +3,7 @@
  * while the sync before was under way. A failed fsync is never tried again, since the kernel may have dropped
  * the pages.
  */
-import { type FsError, fromNodeError, isFsError } from '@hopbine/common/base/errors.ts'
+import { type FsError, isFsError } from '@hopbine/common/base/errors.ts'
 import { FRAME_HEADER_BYTES } from '../log/frame.ts'
 import type { SegmentedLog } from '../log/segmented-log.ts'
 import type { HardState } from '../raft/messages.ts'
@@ -114,10 +114,10 @@ export class ReadyWriter {
     log.roll().then(
       () => this.#write(jobs, from, true),
       (error: Error) => {
-        const known = isFsError(error) ? error : fromNodeError(error, 'grow the log')
-        if (!isFsError(known)) return onFailed(error)
-        if (!waitsForRoom) return this.#sync(jobs, known)
-        onWaiting(known)
+        // A failed fsync may carry the code of a full disk.
+        if (!isFsError(error)) return onFailed(error)
+        if (!waitsForRoom) return this.#sync(jobs, error)
+        onWaiting(error)
         setTimeout(() => this.#rollAnd(jobs, from), ROOM_MS).unref()
       },
     )

@@ -39,7 +39,7 @@ export class TestMember {
     this.hardState = hardState ?? { term: terms.at(-1) ?? 0, vote: 0, commit: 0 }
     this.core = new RaftCore({
       id,
-      settings: { ...DEFAULT_SETTINGS, ...settings },
+      settings: { ...DEFAULT_SETTINGS, keptEntries: 0, ...settings },
       hardState: this.hardState,
       log: storedLog(terms),
       configurations: [{ index: 0, configuration: makeConfiguration(voters, learners) }],
