@@ -63,7 +63,11 @@ async function fill(mounted: Mounted, directory: string, prefix: string, bytes =
       await fs.writeFile(path, content)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).errno !== -constants.errno.EDQUOT) throw error
-      // It may be there without the content that did not fit.
+      // Where its name fitted it is there, without what did not fit.
+      if (bytes > 0) {
+        const { size } = await client.getFileStatus(`/${directory}/${prefix}${file}`)
+        t.equal(size, 0, 'nothing of it was kept')
+      }
       await fs.rm(path, { force: true })
       return file
     }

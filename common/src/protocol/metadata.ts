@@ -40,6 +40,8 @@ export const create = method(
     blockSize: int,
     inline: optional(bytes),
     umask,
+    /** The name was answered: `abandon` leaves the file there. */
+    stays: optional(flag),
   }),
   statusAnswer,
 )

@@ -34,7 +34,7 @@ const KNOWN: Record<string, string> = {
   ping: '174b55b0dcf8',
   mkdir: 'ef7ce8502150',
   mkdirs: 'a5701b5f76ab',
-  create: '58bf2dbae086',
+  create: 'e53f96855c87',
   append: 'd99d29e04fe9',
   addBlock: '82da116f2a7b',
   commitExtents: 'a494dee6cc37',

@@ -16,6 +16,19 @@ t.test('a file that was never completed vanishes with its blocks', async t => {
   shard.verify()
 })
 
+t.test('a file whose name was answered stays, empty or with what was committed', async t => {
+  const { shard, operator } = openShard()
+  shard.addDatanodes('n1')
+  operator.abandon(operator.create('/empty', { stays: true }).id)
+  const { id } = operator.create('/f', { stays: true })
+  operator.commit(id, [wholeBlock(operator.addBlock(id), 10)], 10)
+  operator.abandon(id)
+  t.match(operator.stat('/empty'), { size: 0, flags: 0 })
+  t.match(operator.stat('/f'), { size: 10, flags: 0 })
+  t.equal(shard.state.sessions.openFiles, 0)
+  shard.verify()
+})
+
 t.test('one that existed before keeps what was committed', async t => {
   const { shard, operator } = openShard()
   shard.addDatanodes('n1')

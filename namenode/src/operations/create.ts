@@ -147,8 +147,9 @@ function requireReplaceable(existing: Target, request: Request): EntryRow {
 /** The file at a place that is free, after all checks. */
 function make(tx: Tx, context: CommandContext, place: Place, request: Request, id: number) {
   const { parent, name } = place
-  const { inline, blockSize, replication } = request
-  const whole = inline === undefined ? ENTRY_FLAG.open | ENTRY_FLAG.unborn : 0
+  const { inline, blockSize, replication, stays } = request
+  const opened = stays === true ? ENTRY_FLAG.open : ENTRY_FLAG.open | ENTRY_FLAG.unborn
+  const whole = inline === undefined ? opened : 0
   const row = addInode(tx, context, parent, {
     id,
     name,

@@ -88,6 +88,7 @@ export function createFile(
     createParents: false,
     replication: 0,
     blockSize: 0,
+    stays: true,
   }
   const { flags } = body
   const missed = (error: unknown): Promise<Reply> => {
