@@ -18,6 +18,7 @@ const OPTIONS = [
   { name: 'seconds', type: 'count', default: 60, minimum: 1, sentence: 'Simulated time with faults a run.' },
   { name: 'calls', type: 'count', default: 5, minimum: 1, sentence: 'Client calls a simulated second.' },
   { name: 'trace', type: 'text', sentence: 'File for the steps of one run, for the TLA+ specification.' },
+  { name: 'history', type: 'text', sentence: 'File for what the clients of one run did and saw.' },
   { name: 'planted', type: 'flag', sentence: 'Count the seeds that find each planted bug instead.' },
   { name: 'json', type: 'flag', sentence: 'Print the report as JSON.' },
 ] as const
@@ -51,13 +52,29 @@ export async function runSim(args: readonly string[]): Promise<number> {
   const values = parseOptions(OPTIONS, args)
   if (values.planted) return await findPlanted(values)
   const report = runSeeds(values, text => process.stderr.write(`${text}\n`))
-  process.stdout.write(`${values.json ? JSON.stringify(report) : JSON.stringify(report, undefined, 2)}\n`)
+  process.stdout.write(`${values.json ? JSON.stringify(report) : describe(report)}\n`)
   return report.violations > 0 ? 1 : 0
+}
+
+function describe(report: SimReport): string {
+  const { seeds, violations, simulatedHours, realSeconds, simulatedPerReal, faults } = report
+  const { calls, answered, undecided, repeated, elections, committed } = report
+  const kinds = Object.entries(faults).sort(([, a], [, b]) => b - a)
+  return [
+    `${seeds} seeds, ${violations} violations`,
+    `${simulatedHours.toFixed(2)} simulated hours in ${realSeconds.toFixed(1)} s: ` +
+      `${Math.round(simulatedPerReal)} simulated seconds and ` +
+      `${Math.round(report.operationsPerRealSecond)} answered calls a second`,
+    `${calls} calls: ${answered} answered, ${undecided} undecided, ${repeated} attempts beyond the first`,
+    `${elections} elections, ${committed} entries committed`,
+    'faults:',
+    ...kinds.map(([kind, count]) => `  ${kind.padEnd(14)} ${count}`),
+  ].join('\n')
 }
 
 /** Runs seed after seed; what goes wrong is told with the command that replays it. */
 export function runSeeds(
-  { seed: first, seeds, seconds, calls, trace }: Omit<SimValues, 'planted' | 'json'>,
+  { seed: first, seeds, seconds, calls, trace, history }: Omit<SimValues, 'planted' | 'json'>,
   tell: (text: string) => void,
 ): SimReport {
   const startMs = performance.now()
@@ -72,12 +89,16 @@ export function runSeeds(
     undecided: 0,
   }
   const faults: Record<string, number> = {}
-  const recorder = trace === undefined ? undefined : new TraceFile(trace)
+  const recorder = trace === undefined ? undefined : new LineFile(trace)
+  const historian = history === undefined ? undefined : new LineFile(history)
   for (let seed = first; seed < first + seeds; seed++) {
     const report = simulate({
       ...{ seed, seconds, callsPerSecond: calls },
-      ...(recorder === undefined ? {} : { trace: (event: TraceEvent) => recorder.write(event) }),
+      ...(recorder === undefined
+        ? {}
+        : { trace: (event: TraceEvent) => recorder.write({ tag: 'trace', event }) }),
     })
+    for (const event of report.history) historian?.write(event)
     addUp(sums, faults, report)
     if (report.violation === undefined) continue
     sums.violations += 1
@@ -86,6 +107,7 @@ export function runSeeds(
     tell(`  again: hopbine bench sim --seeds 1 --seed ${seed} --seconds ${seconds} --calls ${calls}`)
   }
   recorder?.close()
+  historian?.close()
   const realSeconds = (performance.now() - startMs) / 1000
   const { simulatedMs, violations, ...counts } = sums
   return {
@@ -124,16 +146,16 @@ export async function runPlanted(name: string, seeds: number, seconds: number): 
   return JSON.parse(stdout) as PlantedResult
 }
 
-/** Events as lines of JSON, with the tag by which the specification knows them. */
-class TraceFile {
+/** Lines of JSON; those of a trace have the tag by which the specification knows them. */
+class LineFile {
   readonly #fd: number
 
   constructor(path: string) {
     this.#fd = openSync(path, 'w')
   }
 
-  write(event: TraceEvent): void {
-    writeSync(this.#fd, `${JSON.stringify({ tag: 'trace', event })}\n`)
+  write(line: object): void {
+    writeSync(this.#fd, `${JSON.stringify(line)}\n`)
   }
 
   close(): void {

@@ -13,14 +13,13 @@ const SEEDS = 300
  */
 const RARE: ReadonlySet<string> = new Set(['own-vote-unsaved', 'lease-forgotten-at-restart'])
 const PLANTED_SEEDS = 300
+const RUN = { seconds: 30, calls: 5, trace: undefined, history: undefined }
 
 t.test(`${SEEDS} seeds break no rule, and every group comes right afterwards`, async t => {
   const told: string[] = []
   const seed = 1 + Math.floor(Math.random() * 1_000_000)
   t.comment(`seeds from ${seed} on`)
-  const report = runSeeds({ seed, seeds: SEEDS, seconds: 30, calls: 5, trace: undefined }, text =>
-    told.push(text),
-  )
+  const report = runSeeds({ ...RUN, seed, seeds: SEEDS }, text => told.push(text))
   t.comment(JSON.stringify(report))
   t.same(told, [])
   t.ok(report.elections > SEEDS && report.answered > 10 * SEEDS, 'something happened')
