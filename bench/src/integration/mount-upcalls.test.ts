@@ -75,3 +75,22 @@ t.test('small files that are read one by one come from the namenode many at a ti
   t.ok((leases.readAhead ?? 0) >= FILES - 1, `${leases.readAhead} came along`)
   t.ok((leases.forwarded ?? 0) <= 3, `${leases.forwarded} calls went to the namenode alone`)
 })
+
+t.test('a file that is only read has its close not told, unless it was locked', async t => {
+  await fs.mkdir(mount.path('closed'))
+  for (const name of names) await fs.writeFile(mount.path('closed', name), name)
+  const readAll = async (): Promise<void> => {
+    for (const name of names) await fs.readFile(mount.path('closed', name))
+  }
+  const { upcalls } = await counted(readAll)
+  t.equal(upcalls.open, FILES)
+  t.equal(upcalls.flush ?? 0, 0)
+  const script = [
+    'import fcntl, sys',
+    'f = open(sys.argv[1], "r+")',
+    'fcntl.lockf(f, fcntl.LOCK_EX)',
+    'open(sys.argv[1]).close()',
+  ].join('\n')
+  const locked = await counted(() => mount.run('python3', '-c', script, mount.path('closed', 'file-1')))
+  t.equal(locked.upcalls.flush, 2, 'the second descriptor ends the lock of the first')
+})

@@ -94,6 +94,11 @@ export class SessionLocks {
     }
   }
 
+  /** Somebody in this mount has locked the file, or asked for a lock of it, lately. */
+  knows(inodeId: number): boolean {
+    return this.#inodes.has(inodeId)
+  }
+
   /** Decides at once if that needs neither waiting nor a word of the namenode. */
   tryNow(ask: LockAsk): LockResult | undefined {
     const state = this.#inodeOf(ask.place.inodeId)

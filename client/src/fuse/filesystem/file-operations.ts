@@ -66,7 +66,7 @@ async function openDeclared(context: MountContext, { header, body }: RequestOf<'
     // Reads of pages that the kernel kept are not heard of: opening the file to read it stands for them.
     const isReadFromPages = map !== undefined && (caching & OPEN_FLAG.keepCache) !== 0
     if (isReadFromPages && row.file.isAccessDue) noteRead(context, row.file)
-    const message = encodeOpen(header.unique, handle, caching)
+    const message = encodeOpen(header.unique, handle, caching | closingFlags(context, row))
     return { parts: [message], undo: () => void dropHandle(context, handle) }
   } catch (error) {
     await letGo(context, row)
@@ -318,6 +318,11 @@ export function isDirect(flags: number): boolean {
  */
 async function isShared(row: FileHandleRow): Promise<boolean> {
   return (await row.isShared) === true
+}
+
+/** Whoever only reads has nothing to save; but where there are locks, any close ends those of its process. */
+function closingFlags(context: MountContext, { isWritable, file }: FileHandleRow): number {
+  return isWritable || context.parts.locks.session.knows(file.inodeId) ? 0 : OPEN_FLAG.noFlush
 }
 
 /** Pages that the kernel holds stay good while the content is what it was when they were read. */

@@ -99,7 +99,13 @@ export const SETATTR = {
 } as const
 
 /** Bits of the answer to OPEN and OPENDIR. */
-export const OPEN_FLAG = { directIo: 1 << 0, keepCache: 1 << 1, cacheDirectory: 1 << 3 } as const
+export const OPEN_FLAG = {
+  directIo: 1 << 0,
+  keepCache: 1 << 1,
+  cacheDirectory: 1 << 3,
+  /** Closing a descriptor is not told; only the last one's end is (7.35). */
+  noFlush: 1 << 5,
+} as const
 /** Bits of WRITE's `writeFlags`. */
 export const WRITE_FLAG = { fromCache: 1 << 0, killPrivileges: 1 << 2 } as const
 /** Bit of OPEN's `openFlags`. */
