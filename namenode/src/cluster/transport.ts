@@ -16,6 +16,8 @@ export interface TransportOptions {
   readonly tls: TlsDialer | undefined
   readonly clusterId: string
   readonly logger: Logger
+  /** A connection to a member broke that stood before. */
+  readonly onGone: (id: MemberId) => void
 }
 
 /** Bytes under way to one member: of the log more than its window, of the rest some thousand messages. */
@@ -63,7 +65,7 @@ export class Transport {
 }
 
 function laneOptions(
-  { token, tls, clusterId, logger }: TransportOptions,
+  { token, tls, clusterId, logger, onGone }: TransportOptions,
   peer: Member,
   lane: string,
   queuedBytesMax: number,
@@ -72,6 +74,7 @@ function laneOptions(
   const onChange = (isOpen: boolean, reason: string): void => {
     const state = isOpen ? 'member-reached' : 'member-away'
     if (state === said) return
+    if (!isOpen && said !== '') onGone(peer.id)
     said = state
     logger.info({ member: peer.id, lane, ...(isOpen ? {} : { reason }) }, state)
   }

@@ -161,3 +161,30 @@ t.test('a handover that does not happen is given up, and the leader takes propos
   group.tick(ELECTION, [1, 3])
   t.type(leader.core.propose(new Uint8Array(1)), 'number')
 })
+
+t.test('a member that knows its leader to be gone stands soon, if others have noticed too', async t => {
+  const member = new TestMember({}).tick(1)
+  const beat = { type: 'heartbeat', from: 2, to: 1, term: 1, commit: 0, round: 1 } as const
+  member.step(beat)
+  member.sent = []
+  member.core.noteGone(3)
+  member.tick(ELECTION / 2)
+  t.same(member.take('vote-request'), [], 'it was not the leader')
+  member.step(beat)
+  const ask = { type: 'vote-request', from: 3, to: 1, term: 2, pre: true, lastIndex: 9, lastTerm: 1 } as const
+  member.step({ ...ask, isTransfer: false })
+  t.same(member.take('vote-response'), [], 'who hears the leader helps nobody')
+  member.core.noteGone(2)
+  member.step({ ...ask, isTransfer: false })
+  t.match(member.take('vote-response'), [{ granted: true }])
+  member.tick(ELECTION / 2)
+  t.equal(member.core.role, 'pre-candidate')
+  t.equal(member.take('vote-request').length, 2)
+  const back = new TestMember({}).tick(1)
+  back.step(beat)
+  back.core.noteGone(2)
+  back.step({ ...beat, round: 2 })
+  back.sent = []
+  back.tick(ELECTION - 1)
+  t.same(back.take('vote-request'), [], 'a leader that is heard again is waited for')
+})

@@ -1,6 +1,9 @@
 /** How long a member has heard nothing, and how long it waits before it stands for election (paper 5.2). */
 import type { Settings } from './settings.ts'
 
+/** Share of an election time in which members stand that know their leader to be gone. */
+const SOON_SHARE = 1 / 2
+
 export class Patience {
   readonly #settings: Settings
   readonly #random: () => number
@@ -36,6 +39,17 @@ export class Patience {
     const { electionTicks, priority } = this.#settings
     this.#silence = 0
     this.#limit = Math.floor(electionTicks * (1 / priority + this.#random()))
+  }
+
+  /**
+   * Nothing more will be heard from the leader: soon, and not at the same moment as others, it is another's
+   * turn.
+   */
+  giveUp(): void {
+    const { electionTicks, priority } = this.#settings
+    const soon = Math.ceil(electionTicks * SOON_SHARE * (1 / priority - 1 + this.#random()))
+    this.#silence = Math.max(this.#silence, electionTicks)
+    this.#limit = Math.min(this.#limit, this.#silence + soon)
   }
 
   /** Just started, so a leader may count on it. */

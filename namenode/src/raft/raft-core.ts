@@ -125,6 +125,16 @@ export class RaftCore {
     if (isFree) this.#stand(true, false)
   }
 
+  /**
+   * The driver saw a member's end, as when its connections break. Who followed it waits no longer for its
+   * word; if it lives after all, others still hear it and there is no election. With leases the leader counts
+   * on being waited for, so nothing changes.
+   */
+  noteGone(id: MemberId): void {
+    const { settings, leader } = this.#state
+    if (leader === id && this.role === 'follower' && settings.leaseMs === 0) this.#patience.giveUp()
+  }
+
   /** Puts a command into the log, if this member leads: its index, or why not. */
   propose(proposal: Proposal): number | Refusal {
     return this.#leadership?.propose(proposal) ?? 'not-leader'

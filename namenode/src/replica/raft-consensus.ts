@@ -166,6 +166,11 @@ export class RaftConsensus implements Consensus {
     this.#noteStep()
   }
 
+  /** Another member is known to be gone. */
+  noteGone(id: MemberId): void {
+    this.#core.noteGone(id)
+  }
+
   /** Time passed: one tick, at `nowMs` on a clock that never goes back. */
   tick(nowMs: number): void {
     this.#nowMs = nowMs

@@ -133,6 +133,11 @@ export class Replica {
     if (!this.#stopped) this.#consensus.step(message)
   }
 
+  /** The connection to another member broke: if it led, somebody else should soon. */
+  noteGone(id: MemberId): void {
+    if (!this.#stopped) this.#consensus.noteGone(id)
+  }
+
   /** Commands proposed and not yet applied. */
   get pending(): number {
     return this.#pending.length

@@ -14,7 +14,7 @@ import { type Member, Members } from '../cluster/members.ts'
 import { Transport } from '../cluster/transport.ts'
 import { realLogDisk } from '../log/log-disk.ts'
 import { SegmentedLog } from '../log/segmented-log.ts'
-import type { Message } from '../raft/messages.ts'
+import type { MemberId, Message } from '../raft/messages.ts'
 import { Checkpointer } from '../replica/checkpointer.ts'
 import { Replica } from '../replica/replica.ts'
 import { openDatabase } from '../store/database.ts'
@@ -105,10 +105,12 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
   const credentials = config.tls === undefined ? undefined : await NodeCredentials.load(config.tls.folder)
   const tls = config.tls?.mode === 'on' ? credentials?.dialer('namenode') : undefined
   const { shard, clusterId } = state.meta
-  const transport = members && new Transport({ members, token, tls, clusterId, logger })
+  let replica: Replica | undefined
+  const onGone = (id: MemberId): void => replica?.noteGone(id)
+  const transport = members && new Transport({ members, token, tls, clusterId, logger, onGone })
   const send = (message: Message): void => transport?.send(shard, message)
   let running: RunningNamenode | undefined
-  const replica = new Replica({
+  replica = new Replica({
     host,
     state,
     log,
