@@ -8,7 +8,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import { realHost } from '@hopbine/common/base/host-real.ts'
-import { type LogFormat, makeLogger } from '@hopbine/common/base/log.ts'
+import { type LogFormat, type Logger, makeLogger } from '@hopbine/common/base/log.ts'
 import { NodeCredentials } from '@hopbine/common/pki/credentials.ts'
 import { type Member, Members } from '../cluster/members.ts'
 import { Transport } from '../cluster/transport.ts'
@@ -96,11 +96,7 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
   await log.open(state.meta.appliedIndexAtOpen, state.meta.appliedTermAtOpen)
   if (log.tornBytes > 0) logger.warn({ bytes: log.tornBytes }, 'torn-log-end-cut')
 
-  const onFatal = (error: Error): void => {
-    logger.fatal({ message: error.message, stack: error.stack }, 'namenode-must-stop')
-    if (config.onFatal === undefined) process.exit(1)
-    config.onFatal(error)
-  }
+  const onFatal = fatalOf(config, logger)
   const token = readToken(config.tokenFile)
   const credentials = config.tls === undefined ? undefined : await NodeCredentials.load(config.tls.folder)
   const tls = config.tls?.mode === 'on' ? credentials?.dialer('namenode') : undefined
@@ -155,6 +151,15 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
       if (isClean) state.db.close()
       lock.release()
     },
+  }
+}
+
+/** What happens when nothing may be trusted any more. */
+function fatalOf(config: NamenodeConfig, logger: Logger): (error: Error) => void {
+  return error => {
+    logger.fatal({ message: error.message, stack: error.stack }, 'namenode-must-stop')
+    if (config.onFatal === undefined) process.exit(1)
+    config.onFatal(error)
   }
 }
 
