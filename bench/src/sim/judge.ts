@@ -202,7 +202,10 @@ export class Judge {
     const term = member.core?.termAt(index)
     const holds = (id: MemberId): boolean => {
       const durable = this.members.get(id)?.disk.durable
-      return durable !== undefined && (durable.base.index > index || durable.termAt(index) === term)
+      if (durable === undefined) return false
+      const isThere = durable.base.index > index || durable.termAt(index) === term
+      // What it acknowledged and lost binds it all the same.
+      return isThere || (durable.hardState.promised?.index ?? 0) >= index
     }
     if (member.core !== undefined && !hasQuorum(member.core.configuration, holds)) {
       throw new Violation('committed is durable', `entry ${index} is on the disks of no quorum`)

@@ -27,6 +27,7 @@ const FAULTS = [
   'stuck-disk',
   'full-disk',
   'failed-fsync',
+  'bit-rot',
   'wipe',
   'hand-over',
   'membership',
@@ -34,6 +35,8 @@ const FAULTS = [
 ] as const
 export type Fault = (typeof FAULTS)[number]
 
+/** Faults after which a group counts on disks that it did not begin with. */
+const REPLACING: readonly Fault[] = ['wipe', 'membership']
 /** Voters that a group may get by a change of membership. */
 const VOTERS_MAX = 5
 
@@ -49,6 +52,8 @@ export class Nemesis {
   readonly #kinds: readonly Fault[]
   readonly #meanWaitMs: number
   #isOver = false
+  /** The one whose disk rots. */
+  #badDisk: SimulatedMember | undefined
   /** Until then every new leader falls soon. */
   #coupUntilMs = 0
   /** What an operator is on the way to. */
@@ -63,7 +68,10 @@ export class Nemesis {
     this.#group = group
     this.#network = network
     this.#judge = judge
-    this.#kinds = FAULTS.filter(() => chance.happens(0.5))
+    const drawn = FAULTS.filter(() => chance.happens(0.5))
+    // One member's disk may lose what it stored: with two of them a majority could.
+    const isExclusive = drawn.includes('bit-rot')
+    this.#kinds = drawn.filter(kind => !isExclusive || !REPLACING.includes(kind))
     this.#meanWaitMs = 50 * 60 ** chance.fraction()
     judge.onNewLeader = member => {
       this.#plays.noteNewLeader(member)
@@ -143,6 +151,8 @@ export class Nemesis {
         return this.#fullDisk(victim, forMs)
       case 'failed-fsync':
         return victim === undefined ? undefined : this.#failFsync(victim, forMs)
+      case 'bit-rot':
+        return this.#rot(forMs)
       case 'wipe':
         return this.#wipe(victim)
       case 'hand-over':
@@ -241,6 +251,20 @@ export class Nemesis {
         if (member.core === undefined && !member.isWiped) member.start()
       })
     }
+  }
+
+  /** One entry rots, or a write that went astray takes two. The last is left: it would pass for torn. */
+  #rot(forMs: number): void {
+    this.#badDisk ??= this.#chance.oneOf(this.#group.members)
+    const member = this.#badDisk
+    if (member === undefined) return
+    const { base, lastIndex } = member.disk.durable
+    const entries = lastIndex - base.index
+    if (entries < 2) return
+    for (let i = 0; i <= this.#chance.below(2); i++) {
+      member.disk.rot(base.index + 1 + this.#chance.below(entries - 1))
+    }
+    this.#restartWhenDead(member, forMs)
   }
 
   #fullDisk(victim: SimulatedMember | undefined, forMs: number): void {

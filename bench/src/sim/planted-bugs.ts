@@ -123,6 +123,20 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     instead: '',
   },
   {
+    name: 'damage-cut-silently',
+    sentence: 'a log is cut at damage in its middle as at a torn end, and nothing is remembered',
+    file: `${SIM}/stored-log.ts`,
+    text: 'this.hardState = { ...this.hardState, promised: isLater || known === undefined ? lost : known }',
+    instead: 'if (!isLater && known === undefined) this.hardState = { ...this.hardState }',
+  },
+  {
+    name: 'lost-log-votes',
+    sentence: 'who lost a part of its log votes as if it had never held it (paper 5.4.1)',
+    file: `${CORE}/candidacy.ts`,
+    text: 'if (promised !== undefined && !isOutdoneBy(',
+    instead: 'if (promised?.index === -1 && !isOutdoneBy(',
+  },
+  {
     name: 'stalled-leader-stays',
     sentence: 'a leader whose disk does not answer keeps leading',
     file: `${CORE}/raft-core.ts`,

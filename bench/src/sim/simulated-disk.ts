@@ -63,9 +63,16 @@ export class SimulatedDisk {
     this.cached = this.durable.copy()
   }
 
-  /** Everything on it is lost; called while nothing runs on it. */
-  replaceBy(image: LogImage): void {
-    this.durable = image
-    this.cached = image.copy()
+  /** Called before a start. */
+  repair(): void {
+    this.durable.repair()
+    this.cached = this.durable.copy()
+  }
+
+  /** The bytes of an entry that was stored go bad. */
+  rot(index: number): void {
+    if (this.cached.entryAt(index) !== this.durable.entryAt(index)) return
+    this.durable.rotten.add(index)
+    this.cached.rotten.add(index)
   }
 }

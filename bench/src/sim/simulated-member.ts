@@ -94,6 +94,7 @@ export class SimulatedMember {
   }
 
   start(): void {
+    this.disk.repair()
     const image = this.disk.cached
     this.state = image.state.copy()
     if (image.lastIndex < image.state.appliedIndex) {
@@ -309,6 +310,8 @@ export class SimulatedMember {
     for (let index = this.state.appliedIndex + 1; index <= committed; index++) {
       const entry = this.disk.cached.entryAt(index)
       if (entry === undefined) throw new Violation('gap', `member ${this.id} lacks committed entry ${index}`)
+      // A process that reads wrong bytes ends: its next start knows what to do about them.
+      if (this.disk.cached.rotten.has(index)) throw new Died()
       const applied = this.state.apply(index, this.#world.writeOf(contentOf(entry)))
       this.#world.judge.noteApplied(this, entry, applied?.isFirst === true)
       this.calls.noteApplied(entry, applied?.answer)
@@ -333,6 +336,7 @@ export class SimulatedMember {
     // Now and then the entries are not at hand, as when they must be read from the disk first.
     if (this.#world.chance.happens(0.02)) return undefined
     const image = this.disk.cached
+    for (const index of image.rotten) if (index >= from && index <= to) throw new Died()
     const entries = image.entries.slice(from - image.base.index - 1, to - image.base.index)
     return upToBytes(entries, 0, bytesMax)
   }

@@ -2,6 +2,8 @@
  * What a member's disk holds, as an image: hard state, log, and the state machine behind the log's base. The
  * disk keeps two of them: what reads see, and what a crash leaves.
  */
+
+import { isOutdoneBy } from '@hopbine/namenode/raft/member-state.ts'
 import type { PlacedConfiguration } from '@hopbine/namenode/raft/membership.ts'
 import type { Entry, HardState, SnapshotFacts } from '@hopbine/namenode/raft/messages.ts'
 import type { StoredLog } from '@hopbine/namenode/raft/raft-log.ts'
@@ -35,6 +37,8 @@ export class LogImage {
   /** Those of the entries, ascending. */
   placed: PlacedConfiguration[] = []
   staged: StagedImage | undefined
+  /** Indexes of entries whose bytes are wrong on the disk; their checksums tell. */
+  readonly rotten = new Set<number>()
 
   constructor(base: SnapshotFacts, state: MachineState) {
     this.base = base
@@ -59,6 +63,7 @@ export class LogImage {
     copy.entries = [...this.entries]
     copy.placed = [...this.placed]
     copy.staged = this.staged
+    for (const index of this.rotten) copy.rotten.add(index)
     return copy
   }
 
@@ -70,9 +75,46 @@ export class LogImage {
       this.entries = []
       this.staged = undefined
     } else this.entries.splice(0, facts.index - this.base.index)
-    this.base = facts
     this.placed = write.kind === 'snapshot' ? [] : this.placed.filter(({ index }) => index > facts.index)
+    this.#startBehind(facts)
     this.state = state
+  }
+
+  /**
+   * What a start does about damage. Entries that the state machine holds are let go. What it lacks must come
+   * from the others: the log ends before it, and what was acknowledged behind it is remembered.
+   */
+  repair(): void {
+    const { appliedIndex } = this.state
+    if ([...this.rotten].some(index => index <= appliedIndex)) this.#letGo(appliedIndex)
+    const [first] = [...this.rotten].sort((a, b) => a - b)
+    if (first === undefined) return
+    const lost = { index: this.lastIndex, term: this.entries.at(-1)?.term ?? 0 }
+    const known = this.hardState.promised
+    const isLater = known === undefined || isOutdoneBy(known, lost.index, lost.term)
+    this.hardState = { ...this.hardState, promised: isLater || known === undefined ? lost : known }
+    this.#cutFrom(first)
+  }
+
+  #letGo(index: number): void {
+    const term = this.termAt(index) ?? 0
+    const { configuration } = this.placed.findLast(placed => placed.index <= index) ?? this.base
+    this.entries.splice(0, index - this.base.index)
+    this.placed = this.placed.filter(placed => placed.index > index)
+    this.#startBehind({ index, term, configuration })
+  }
+
+  #startBehind(facts: SnapshotFacts): void {
+    this.base = facts
+    for (const index of this.rotten) {
+      if (index <= facts.index || index > this.lastIndex) this.rotten.delete(index)
+    }
+  }
+
+  #cutFrom(index: number): void {
+    this.entries.length = Math.min(this.entries.length, index - this.base.index - 1)
+    this.placed = this.placed.filter(placed => placed.index < index)
+    for (const damaged of this.rotten) if (damaged >= index) this.rotten.delete(damaged)
   }
 
   /** As the core wants to be told at its start. */
@@ -99,8 +141,7 @@ export class LogImage {
     this.hardState = hardState ?? this.hardState
     const [first] = entries
     if (first === undefined) return
-    this.entries.length = Math.min(this.entries.length, first.index - this.base.index - 1)
-    this.placed = this.placed.filter(({ index }) => index < first.index)
+    this.#cutFrom(first.index)
     for (const entry of entries) {
       this.entries.push(entry)
       const { index, configuration } = entry

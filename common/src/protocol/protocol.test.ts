@@ -107,7 +107,7 @@ const KNOWN: Record<string, string> = {
   renewLocks: '41042f1033e0',
   closeLocks: 'bf9f4c995711',
   declareOpens: 'acb11a2f485d',
-  tellMember: '89a17b425ce0',
+  tellMember: '9481409dc09a',
   groupStatus: 'f57b8f435b6a',
   transferLeadership: '92ef6b8a8ca9',
   joinCluster: 'bfdd76443126',

@@ -62,7 +62,10 @@ const MESSAGES = [
   ['vote-request', record({ ...addressed, pre: flag, lastIndex: int, lastTerm: int, isTransfer: flag })],
   ['vote-response', record({ ...addressed, pre: flag, granted: flag })],
   ['append', record({ ...addressed, prevIndex: int, prevTerm: int, entries, commit: int })],
-  ['append-response', record({ ...addressed, accepted: flag, index: int, hintIndex: int, hintTerm: int })],
+  [
+    'append-response',
+    record({ ...addressed, accepted: flag, index: int, hintIndex: int, hintTerm: int, hasLost: flag }),
+  ],
   ['heartbeat', record({ ...addressed, commit: int, round: int })],
   ['heartbeat-response', record({ ...addressed, round: int })],
   [

@@ -1,6 +1,6 @@
 /** Elections: who asks for votes, who gives one, and who has won (paper 5.2 and 5.4.1, thesis 9.6). */
 import { canStillWin, hasQuorum, isVoter, membersOf } from './configuration.ts'
-import type { MemberState } from './member-state.ts'
+import { isOutdoneBy, type MemberState } from './member-state.ts'
 import { type MemberId, NOBODY, type VoteRequest } from './messages.ts'
 
 export type ElectionResult = 'open' | 'won' | 'lost'
@@ -46,6 +46,8 @@ export function grantsVote(state: MemberState, request: VoteRequest): boolean {
   // Who knows of no group was not asked to join one, or forgot that it did and how it voted there.
   if (membersOf(state.membership.inForce).length === 0) return false
   if (!state.log.isOutdone(request.lastIndex, request.lastTerm)) return false
+  const { promised } = state
+  if (promised !== undefined && !isOutdoneBy(promised, request.lastIndex, request.lastTerm)) return false
   if (request.pre && request.term > state.term) return true
   return state.vote === request.from || (state.vote === NOBODY && state.leader === NOBODY)
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { TestGroup, TestMember } from './testing/test-group.ts'
+import { commandEntry, TestGroup, TestMember } from './testing/test-group.ts'
 
 const ELECTION = 10
 
@@ -117,7 +117,7 @@ t.test('a leader of an earlier term learns of the later one by the answer to its
   t.match(member.take('append-response'), [{ term: 5, accepted: false }])
   const leader = new TestMember({}).elect(2)
   const answer = { type: 'append-response', from: 3, to: 1, term: 5, accepted: false } as const
-  leader.step({ ...answer, index: 0, hintIndex: 0, hintTerm: 0 })
+  leader.step({ ...answer, index: 0, hintIndex: 0, hintTerm: 0, hasLost: false })
   t.match(leader.core, { role: 'follower', term: 5 })
 })
 
@@ -133,6 +133,32 @@ t.test('who knows of no group votes for nobody: it may have lost the vote that i
   const ask = { type: 'vote-request', from: 2, to: 1, isTransfer: false, lastIndex: 9, lastTerm: 2 } as const
   for (const pre of [true, false]) empty.step({ ...ask, term: 3, pre })
   t.match(empty.take('vote-response'), [{ granted: false }, { granted: false }])
+})
+
+t.test('who lost a part of its log is bound by all of it, and does not stand', async t => {
+  const hardState = { term: 2, vote: 0, commit: 1, promised: { index: 5, term: 2 } }
+  const member = new TestMember({ terms: [1, 1], hardState })
+  t.equal(member.tick(30).core.role, 'follower')
+  const ask = { type: 'vote-request', from: 2, to: 1, isTransfer: false, pre: false } as const
+  member.take('vote-response')
+  member.step({ ...ask, term: 3, lastIndex: 4, lastTerm: 2 })
+  t.match(member.take('vote-response'), [{ granted: false }])
+  member.step({ ...ask, term: 4, lastIndex: 5, lastTerm: 2 })
+  t.match(member.take('vote-response'), [{ granted: true }])
+  t.same(member.hardState.promised, { index: 5, term: 2 }, 'a restart remembers')
+})
+
+t.test('who lost a part of its log gets it again from the leader, and is free', async t => {
+  const hardState = { term: 1, vote: 0, commit: 1, promised: { index: 5, term: 1 } }
+  const member = new TestMember({ terms: [1, 1], hardState })
+  member.step({ type: 'heartbeat', from: 2, to: 1, term: 1, commit: 5, round: 1 })
+  t.equal(member.core.committed, 1, 'the leader does not know yet')
+  t.match(member.take('append-response'), [{ accepted: false, hasLost: true, hintIndex: 2 }])
+  const entries = [3, 4, 5].map(index => commandEntry(index, 1))
+  member.step({ type: 'append', from: 2, to: 1, term: 1, prevIndex: 2, prevTerm: 1, entries, commit: 5 })
+  t.match(member.take('append-response'), [{ accepted: true, index: 5, hasLost: false }])
+  t.equal(member.core.committed, 5)
+  t.equal(member.hardState.promised, undefined)
 })
 
 t.test('learners and strangers never stand', async t => {

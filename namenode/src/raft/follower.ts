@@ -1,7 +1,15 @@
 /** What a member does that is not the leader: it takes the leader's log, commit index and snapshots. */
 
 import type { MemberState } from './member-state.ts'
-import type { Append, Heartbeat, InstallSnapshot, MemberId, SnapshotFacts } from './messages.ts'
+import type {
+  Append,
+  AppendResponse,
+  Heartbeat,
+  InstallSnapshot,
+  MemberId,
+  SnapshotFacts,
+  Unsigned,
+} from './messages.ts'
 
 /**
  * Takes entries that follow a place where the logs agree (paper, figure 2, AppendEntries, rules 2 to 5). What
@@ -24,9 +32,17 @@ export function acceptAppend(state: MemberState, message: Append): void {
   accept(state, from, lastKnown)
 }
 
-/** The leader only tells what it knows to be stored here. */
+/**
+ * The leader only tells what it knows to be stored here; if this member lost some of that, it says so until
+ * the leader has brought it again.
+ */
 export function acceptHeartbeat(state: MemberState, { from, commit, round }: Heartbeat): void {
-  state.log.commitTo(commit)
+  const { log, promised } = state
+  log.commitTo(promised === undefined ? commit : Math.min(commit, state.verified))
+  if (promised !== undefined) {
+    const { lastIndex: hintIndex, lastTerm: hintTerm } = log
+    state.send({ ...answerTo(from, 0), accepted: false, hintIndex, hintTerm, hasLost: true })
+  }
   // It promises nothing that the disk must hold, so it never waits for the disk.
   state.send({ type: 'heartbeat-response', to: from, round })
 }
@@ -49,12 +65,18 @@ export function acceptSnapshot(state: MemberState, message: InstallSnapshot): Sn
 }
 
 function accept(state: MemberState, to: MemberId, index: number): void {
-  state.promise({ type: 'append-response', to, accepted: true, index, hintIndex: 0, hintTerm: 0 })
+  state.verified = Math.max(state.verified, index)
+  state.promise(answerTo(to, index))
+}
+
+function answerTo(to: MemberId, index: number): Unsigned<AppendResponse> {
+  return { type: 'append-response', to, accepted: true, index, hintIndex: 0, hintTerm: 0, hasLost: false }
 }
 
 /** The hint passes over every entry of a later term than the leader's at that place: they cannot match. */
 function refuse(state: MemberState, { from, prevIndex, prevTerm }: Append): void {
   const hintIndex = state.log.lastWithin(prevIndex, prevTerm)
   const hintTerm = state.log.termAt(hintIndex) ?? 0
-  state.send({ type: 'append-response', to: from, accepted: false, index: prevIndex, hintIndex, hintTerm })
+  const hasLost = state.promised !== undefined
+  state.send({ ...answerTo(from, prevIndex), accepted: false, hintIndex, hintTerm, hasLost })
 }

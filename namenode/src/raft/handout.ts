@@ -35,7 +35,8 @@ export class Handout {
     const { log, tracer, hardState } = this.#state
     const given = this.#given
     const isVoteNews = hardState.term !== given.term || hardState.vote !== given.vote
-    const hasChanged = isVoteNews || hardState.commit !== given.commit
+    const isPromiseNews = hardState.promised !== given.promised
+    const hasChanged = isVoteNews || isPromiseNews || hardState.commit !== given.commit
     const isCommitNews = log.appliable > this.#givenCommitted
     const hasWork = hasChanged || isCommitNews || log.hasUnhanded || this.snapshot !== undefined
     if (!hasWork && !this.#state.hasOutput) return undefined
@@ -66,6 +67,7 @@ export class Handout {
     if (hardState !== undefined) this.#saved = hardState
     const before = log.savedIndex
     log.markSaved(mark)
+    this.#state.settlePromise()
     return log.savedIndex > before
   }
 

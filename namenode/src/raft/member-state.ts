@@ -5,7 +5,15 @@
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import type { Membership } from './membership.ts'
-import { type Entry, type HardState, type MemberId, type Message, NOBODY, type Unsigned } from './messages.ts'
+import {
+  type Entry,
+  type HardState,
+  type LogEnd,
+  type MemberId,
+  type Message,
+  NOBODY,
+  type Unsigned,
+} from './messages.ts'
 import type { RaftLog } from './raft-log.ts'
 import type { Settings } from './settings.ts'
 import type { Tracer } from './trace.ts'
@@ -32,6 +40,7 @@ export interface MemberStateOptions {
   readonly tracer: Tracer | undefined
   readonly term: number
   readonly vote: MemberId
+  readonly promised: LogEnd | undefined
 }
 
 export class MemberState {
@@ -42,6 +51,9 @@ export class MemberState {
   readonly tracer: Tracer | undefined
   #term: number
   #vote: MemberId
+  #promised: LogEnd | undefined
+  /** The last entry that a leader of this term knows to be the same here. */
+  verified = 0
   /** The leader of this term as far as known. */
   leader: MemberId = NOBODY
   /** Milliseconds on the driver's clock at its last call that named them. */
@@ -53,12 +65,13 @@ export class MemberState {
   #confirmedReads: ConfirmedRead[] = []
   #droppedReads: number[] = []
 
-  constructor({ id, settings, log, membership, tracer, term, vote }: MemberStateOptions) {
+  constructor({ id, settings, log, membership, tracer, term, vote, promised }: MemberStateOptions) {
     this.id = id
     this.settings = settings
     this.log = log
     this.membership = membership
     this.tracer = tracer
+    this.#promised = promised
     this.#term = term
     this.#vote = vote
   }
@@ -72,7 +85,21 @@ export class MemberState {
   }
 
   get hardState(): HardState {
-    return { term: this.#term, vote: this.#vote, commit: this.log.appliable }
+    const stored = { term: this.#term, vote: this.#vote, commit: this.log.appliable }
+    return this.#promised === undefined ? stored : { ...stored, promised: this.#promised }
+  }
+
+  /** What was acknowledged and lost; see `HardState`. */
+  get promised(): LogEnd | undefined {
+    return this.#promised
+  }
+
+  /** A log that outdoes the lost one holds all of it that was committed (paper 5.4.1). */
+  settlePromise(): void {
+    const index = this.log.savedIndex
+    const term = this.log.termAt(index) ?? 0
+    if (this.#promised !== undefined && !isOutdoneBy(this.#promised, index, term)) return
+    this.#promised = undefined
   }
 
   get hasOutput(): boolean {
@@ -85,6 +112,7 @@ export class MemberState {
     assert(term > this.#term, 'terms never go back')
     this.#term = term
     this.#vote = NOBODY
+    this.verified = 0
   }
 
   voteFor(candidate: MemberId): void {
@@ -143,4 +171,9 @@ export class MemberState {
     this.tracer?.sent(signed)
     return signed
   }
+}
+
+/** True for a log that ends so if it may stand in for one that ends like `end`. */
+export function isOutdoneBy(end: LogEnd, lastIndex: number, lastTerm: number): boolean {
+  return lastTerm > end.term || (lastTerm === end.term && lastIndex >= end.index)
 }

@@ -71,7 +71,7 @@ t.test('one change at a time, and none before the leader knows what is committed
   const change = { voters: [1, 2], learners: [] }
   t.equal(leader.core.changeMembership(change), 'too-early')
   const stored = { type: 'append-response', from: 2, to: 1, term: 2, accepted: true } as const
-  leader.step({ ...stored, index: 2, hintIndex: 0, hintTerm: 0 })
+  leader.step({ ...stored, index: 2, hintIndex: 0, hintTerm: 0, hasLost: false })
   t.type(leader.core.changeMembership(change), 'number')
   t.equal(leader.core.changeMembership(change), 'in-change')
   t.equal(new TestMember({}).core.changeMembership(change), 'not-leader')

@@ -36,6 +36,17 @@ export interface HardState {
    * log.
    */
   readonly commit: number
+  /**
+   * Where the log ended that this member acknowledged before its disk lost a part of it. As long as it is
+   * there the member votes for nobody whose log ends earlier, and does not stand: so what was committed with
+   * its word stays, and comes back from the others (Alagappan et al., FAST 2018).
+   */
+  readonly promised?: LogEnd
+}
+
+export interface LogEnd {
+  readonly index: number
+  readonly term: number
 }
 
 /** What a snapshot stands for: the state after entry `index` (paper, section 7). */
@@ -85,6 +96,8 @@ export interface AppendResponse extends Addressed {
   /** Refused: the last place where the logs can agree, as far as the follower knows. */
   readonly hintIndex: number
   readonly hintTerm: number
+  /** Its disk lost a part of what it acknowledged: it counts no further than `hintIndex`. */
+  readonly hasLost: boolean
 }
 
 export interface Heartbeat extends Addressed {

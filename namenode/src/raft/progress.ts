@@ -97,6 +97,13 @@ export class Progress {
     this.#enter('probe', Math.max(Math.min(refused, agreed + 1), this.#matched + 1))
   }
 
+  /** Its disk lost what it acknowledged behind an entry: it is brought there again. */
+  noteLost(lastIndex: number): void {
+    if (this.#state === 'snapshot' || lastIndex >= this.#matched) return
+    this.#matched = lastIndex
+    this.#enter('probe', lastIndex + 1)
+  }
+
   /** It answered a heartbeat: a probe that went unanswered so long was lost. */
   noteHeartbeat(round: number): void {
     this.isActive = true

@@ -52,8 +52,9 @@ export class RaftCore {
     const log = new RaftLog(options.log, reader, Math.min(hardState.commit, options.log.lastIndex))
     const membership = new Membership(options.configurations)
     const tracer = trace === undefined ? undefined : new Tracer(trace, () => this.#facts())
-    const { term, vote } = hardState
-    this.#state = new MemberState({ id, settings, log, membership, tracer, term, vote })
+    const { term, vote, promised } = hardState
+    this.#state = new MemberState({ id, settings, log, membership, tracer, term, vote, promised })
+    this.#state.settlePromise()
     this.#handout = new Handout(this.#state)
     this.#patience = new Patience(settings, random)
     if (term === 0 && log.lastIndex > 0) tracer?.bootstrap(membership.inForce)
@@ -243,8 +244,9 @@ export class RaftCore {
 
   /** A voter, perhaps only still, with no snapshot half installed and a disk that works. */
   get #mayStand(): boolean {
-    const { membership, id, log } = this.#state
-    const isFree = this.#leadership === undefined && this.#handout.snapshot === undefined
+    const { membership, id, log, promised } = this.#state
+    const isIdle = this.#leadership === undefined && this.#handout.snapshot === undefined
+    const isFree = isIdle && promised === undefined
     return isFree && !this.#handout.isDiskStalled && membership.mayStand(id, log.committed)
   }
 
@@ -314,7 +316,7 @@ export class RaftCore {
   #answerStale(message: Message): void {
     if (!isFromLeader(message)) return
     const { from: to } = message
-    this.#state.send({ type: 'append-response', to, accepted: false, index: 0, hintIndex: 0, hintTerm: 0 })
+    this.#state.send({ type: 'append-response', to, ...REFUSED_AS_STALE })
   }
 
   #hearLeader(from: MemberId): void {
@@ -386,3 +388,5 @@ export class RaftCore {
 function isFromLeader({ type }: Message): boolean {
   return type === 'append' || type === 'heartbeat' || type === 'snapshot'
 }
+
+const REFUSED_AS_STALE = { accepted: false, index: 0, hintIndex: 0, hintTerm: 0, hasLost: false } as const

@@ -1,7 +1,15 @@
 import t from 'tap'
 import { TestGroup, TestMember } from './testing/test-group.ts'
 
-const stored = { type: 'append-response', to: 1, term: 1, accepted: true, hintIndex: 0, hintTerm: 0 } as const
+const stored = {
+  type: 'append-response',
+  to: 1,
+  term: 1,
+  accepted: true,
+  hintIndex: 0,
+  hintTerm: 0,
+  hasLost: false,
+} as const
 const heard = { type: 'heartbeat-response', to: 1, term: 1 } as const
 const bytes = new Uint8Array(1)
 const readsOf = (member: TestMember): Array<[number, number]> =>

@@ -72,7 +72,14 @@ t.test('a leader begins its term with an entry of its own, and sends while its d
   t.equal(leader.readys.at(-1)?.committed, 2, 'but it is not applied here')
 })
 
-const answer = { type: 'append-response', to: 1, accepted: true, hintIndex: 0, hintTerm: 0 } as const
+const answer = {
+  type: 'append-response',
+  to: 1,
+  accepted: true,
+  hintIndex: 0,
+  hintTerm: 0,
+  hasLost: false,
+} as const
 
 t.test('entries of earlier terms are committed only by one of the own term (5.4.2, figure 8)', async t => {
   const leader = new TestMember({ terms: [1, 2, 2], settings: { messageBytesMax: 1 } }).elect(2)
@@ -197,7 +204,7 @@ t.test('a compacted log keeps the tail that short outages need', async t => {
   for (let i = 0; i < 9; i++) leader.core.propose(new Uint8Array(1))
   leader.settle()
   const answer = { type: 'append-response', from: 2, to: 1, term: 1, accepted: true } as const
-  leader.step({ ...answer, index: 10, hintIndex: 0, hintTerm: 0 })
+  leader.step({ ...answer, index: 10, hintIndex: 0, hintTerm: 0, hasLost: false })
   t.equal(leader.core.appliable, 10)
   t.equal(leader.core.compact(9), 7, 'the last three stay')
   t.equal(leader.core.compact(5), 7, 'never back')
@@ -221,4 +228,20 @@ t.test('a leader whose disk does not answer steps down, and does not stand until
   t.notOk(leader.core.isDiskStalled)
   leader.tick(20)
   t.equal(leader.core.role, 'pre-candidate')
+})
+
+t.test('a leader takes it back when a follower lost what it acknowledged, and sends it again', async t => {
+  const leader = new TestMember({}).elect(2)
+  for (let i = 0; i < 4; i++) leader.core.propose(new Uint8Array(1))
+  leader.settle()
+  const stored = { ...answer, from: 2, term: 1 } as const
+  leader.step({ ...stored, index: 1 }, { ...stored, index: 5 })
+  t.equal(leader.core.matchedOf(2), 5)
+  leader.sent = []
+  leader.step({ ...stored, accepted: false, index: 0, hintIndex: 2, hintTerm: 1, hasLost: true })
+  t.equal(leader.core.matchedOf(2), 2)
+  t.match(leader.take('append'), [{ to: 2, prevIndex: 2 }])
+  t.equal(leader.core.committed, 5, 'what is committed stays so')
+  leader.step({ ...stored, index: 5 })
+  t.equal(leader.core.matchedOf(2), 5)
 })

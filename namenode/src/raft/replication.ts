@@ -58,6 +58,7 @@ export class Replication {
     progress.isActive = true
     if (response.accepted) return progress.noteAccepted(response.index)
     const { log } = this.#state
+    if (response.hasLost) progress.noteLost(response.hintIndex)
     progress.noteRefused(response.index, log.lastWithin(response.hintIndex, response.hintTerm))
     return false
   }

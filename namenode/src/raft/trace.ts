@@ -70,7 +70,7 @@ export class Tracer {
   ownAppend(direction: 'Send' | 'Receive', index: number): void {
     const { id, hardState } = this.#facts()
     const { term } = hardState
-    const rest = { accepted: true, index, hintIndex: 0, hintTerm: 0 }
+    const rest = { accepted: true, index, hintIndex: 0, hintTerm: 0, hasLost: false }
     this.#message(direction, { type: 'append-response', from: id, to: id, term, ...rest })
   }
 
