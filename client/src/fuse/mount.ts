@@ -254,7 +254,7 @@ async function openLeases(
     journalPath: journal.path,
     owner: journal.owner,
     logger,
-    isOpenForWriting: inodeId => nodes.find(inodeId)?.open?.isOpenForWriting === true,
+    isOpenForWriting: inodeId => nodes.openFile(inodeId)?.isOpenForWriting === true,
   })
 }
 

@@ -48,7 +48,7 @@ const STEPS: readonly Step[] = [setSize, setOwner, setMode, setTimes]
 export function setAttributes(context: MountContext, request: RequestOf<'setattr'>): Reply | Promise<Reply> {
   const { header } = request
   const stamp = context.parts.cache.stamp()
-  const file = context.parts.nodes.find(context.parts.nodes.inodeOf(header.nodeId))?.open
+  const file = context.parts.nodes.openFile(context.parts.nodes.inodeOf(header.nodeId))
   const caller = callerFor(context, header, file)
   const path = context.path(header.nodeId)
   const setting: Setting = { context, request, caller, path, file, status: undefined }

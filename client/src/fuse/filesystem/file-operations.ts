@@ -289,7 +289,7 @@ export function takeHandle(
   isNew = false,
 ): FileHandleRow {
   const { nodes, session, cache } = context.parts
-  let file = nodes.node(status.id).open
+  let file = nodes.openFile(status.id)
   if (file === undefined) {
     file = new OpenFile(session, cache, status)
     nodes.setOpen(status.id, file)
@@ -328,10 +328,10 @@ function closingFlags(context: MountContext, { isWritable, file }: FileHandleRow
 /** Pages that the kernel holds stay good while the content is what it was when they were read. */
 function cacheFlags(context: MountContext, status: WireStatus, flags: number): number {
   if (isDirect(flags)) return OPEN_FLAG.directIo
-  const node = context.parts.nodes.node(status.id)
-  const version = versionOf(status)
-  const isSame = node.pages === version || node.open?.hasWriter === true
-  node.pages = version
+  const { nodes } = context.parts
+  const node = nodes.node(status.id)
+  const isSame = node.pages === versionOf(status) || nodes.openFile(status.id)?.hasWriter === true
+  node.setPages(status)
   return isSame ? OPEN_FLAG.keepCache : 0
 }
 
@@ -360,5 +360,5 @@ function gone(context: MountContext, { file, isShared }: FileHandleRow): void {
   const { nodes, locks } = context.parts
   context.writeMemory.note(file)
   if (isShared !== undefined) locks.session.opens.close(file.inodeId)
-  if (file.handles === 0 && nodes.find(file.inodeId)?.open === file) nodes.setClosed(file.inodeId)
+  if (file.handles === 0 && nodes.openFile(file.inodeId) === file) nodes.setClosed(file.inodeId)
 }

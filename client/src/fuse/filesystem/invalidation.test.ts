@@ -70,8 +70,8 @@ t.test('what the kernel does not know is acknowledged at once', async t => {
 t.test('a name is forgotten before it is acknowledged', async t => {
   const { written, inPool, acknowledged, cache, nodes, tell } = await start()
   cache.tell(5, 'a')
-  nodes.remember(7, '5/a')
-  nodes.remember(5, '1/d')
+  nodes.remember(7, 7)
+  nodes.remember(5, 7)
   tell(1, { inodeId: 7, parentId: 5, name: 'a', what: BOTH })
   await sleep(1)
   t.same(written, [NOTIFY.invalidateInode, NOTIFY.invalidateInode], 'the inode and its directory')

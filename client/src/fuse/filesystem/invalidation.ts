@@ -22,6 +22,7 @@ import { encodeIncrementEpoch, encodeInvalidateEntry, encodeInvalidateInode } fr
 import type { Device } from '../session/device.ts'
 import type { KernelCache } from './kernel-cache.ts'
 import type { NodeTable } from './node-table.ts'
+import { NO_VERSION } from './page-versions.ts'
 
 export interface InvalidationParts {
   readonly rpc: MountClient
@@ -106,8 +107,8 @@ export class Invalidator {
     const node = nodes.find(inodeId)
     if (node === undefined && nodeId !== ROOT_NODE) return
     if (node !== undefined) {
-      node.told = ''
-      node.flagsAtMs = Number.NEGATIVE_INFINITY
+      node.told = NO_VERSION
+      node.forgetFlags()
     }
     this.inodes += 1
     device.write([encodeInvalidateInode(nodeId, -1, 0)])

@@ -5,6 +5,7 @@
  * Pure: it looks at the clock and nothing else.
  */
 import { INVALID, type Invalidation } from '@hopbine/common/protocol/cache-interest.ts'
+import { hashOfPlace } from './hashes.ts'
 
 /** A moment before a question: whatever is answered to it is at least as new. */
 export interface Stamp {
@@ -25,8 +26,9 @@ export class KernelCache {
   readonly #now: () => number
   #seen = 0
   readonly #changes: (Invalidation | undefined)[] = new Array(CHANGES_MAX)
-  #young = new Map<string, number>()
-  #old = new Map<string, number>()
+  /** By hashes of places: a name that counts as told though it was not only costs a word to the kernel. */
+  #young = new Map<number, number>()
+  #old = new Map<number, number>()
   #isYoungFull = false
   #isOldFull = false
   #turnedMs = 0
@@ -66,7 +68,7 @@ export class KernelCache {
   tell(parentId: number, name: string, untilMs = this.#now() + this.cacheMs): void {
     this.#turn()
     if (this.#young.size >= NAMES_MAX) this.#isYoungFull = true
-    else this.#young.set(keyOf(parentId, name), untilMs)
+    else this.#young.set(hashOfPlace(parentId, name), untilMs)
   }
 
   /** Until when the kernel may use a name; 0 if it does not. */
@@ -74,7 +76,7 @@ export class KernelCache {
     this.#turn()
     const nowMs = this.#now()
     if (this.#isYoungFull || this.#isOldFull) return nowMs + this.cacheMs
-    const key = keyOf(parentId, name)
+    const key = hashOfPlace(parentId, name)
     const untilMs = Math.max(this.#young.get(key) ?? 0, this.#old.get(key) ?? 0)
     return untilMs > nowMs ? untilMs : 0
   }
@@ -123,10 +125,6 @@ export class KernelCache {
     this.#isYoungFull = false
     this.#turnedMs = nowMs
   }
-}
-
-function keyOf(parentId: number, name: string): string {
-  return `${parentId}/${name}`
 }
 
 function concernsAttributes({ inodeId, parentId, what }: Invalidation, id: number): boolean {

@@ -13,12 +13,13 @@ import type { Counters } from '../session/counters.ts'
 import type { AccessTimes } from './access-times.ts'
 import { attributesOf } from './attributes.ts'
 import type { HandleTable } from './handle-table.ts'
+import { hashOfPlace } from './hashes.ts'
 import type { Identity } from './identity.ts'
 import type { KernelCache, Stamp } from './kernel-cache.ts'
 import type { MountLocks } from './mount-locks.ts'
 import type { NodeTable } from './node-table.ts'
 import type { OpenInodes } from './open-inodes.ts'
-import { lookAlike, versionOf } from './page-versions.ts'
+import { NO_VERSION, versionOf } from './page-versions.ts'
 import { WriteMemory } from './write-memory.ts'
 
 export interface MountParts {
@@ -94,10 +95,10 @@ export class MountContext {
     if (node !== undefined) {
       node.told = versionOf(status)
       // The kernel sees by itself that its pages are of another version.
-      if (node.pages !== '' && !lookAlike(node.pages, node.told)) node.pages = node.told
+      if (node.pages !== NO_VERSION && !node.looksLikePages(status)) node.setPages(status)
     }
     const atime = accessTimes.shown(status)
-    return attributesOf(status, status.id, identity, node?.open?.overlay, atime)
+    return attributesOf(status, status.id, identity, nodes.openFile(status.id)?.overlay, atime)
   }
 
   /** Remembers FLAG bits that were asked for at `stamp`, unless a change has overtaken them. */
@@ -105,15 +106,13 @@ export class MountContext {
     const { nodes, cache, rootInode } = this.parts
     // The kernel never looks the top of the mount up.
     const node = status.id === rootInode ? nodes.node(rootInode) : nodes.find(status.id)
-    if (node === undefined) return
-    node.flags = status.flags
-    node.flagsAtMs = cache.isFresh(stamp, status.id) ? stamp.sentMs : Number.NEGATIVE_INFINITY
+    const atMs = cache.isFresh(stamp, status.id) ? stamp.sentMs : Number.NEGATIVE_INFINITY
+    node?.setFlags(status.flags, atMs)
   }
 
   /** This mount changed something that FLAG bits tell of. */
   forgetFlags(nodeId: number): void {
-    const node = this.parts.nodes.find(this.parts.nodes.inodeOf(nodeId))
-    if (node !== undefined) node.flagsAtMs = Number.NEGATIVE_INFINITY
+    this.parts.nodes.find(this.parts.nodes.inodeOf(nodeId))?.forgetFlags()
   }
 
   /** FLAG bits of a node, while they are as fresh as attributes that the kernel may use without asking. */
@@ -130,8 +129,8 @@ export class MountContext {
   refresh(status: WireStatus): void {
     const { nodes } = this.parts
     const node = nodes.find(status.id)
-    if (node === undefined || node.told === '' || node.told === versionOf(status)) return
-    node.told = ''
+    if (node === undefined || node.told === NO_VERSION || node.told === versionOf(status)) return
+    node.told = NO_VERSION
     this.notify?.(encodeInvalidateInode(nodes.nodeIdOf(status.id), -1, 0))
   }
 
@@ -142,16 +141,15 @@ export class MountContext {
   dropPages(status: WireStatus): Promise<unknown> | undefined {
     const node = this.parts.nodes.find(status.id)
     if (node === undefined || !this.#hasOtherPages(status)) return undefined
-    node.pages = versionOf(status)
+    node.setPages(status)
     const message = encodeInvalidateInode(this.parts.nodes.nodeIdOf(status.id), 0, 0)
     return Promise.race([this.notifyInPool?.(message), sleep(DROP_MS)])
   }
 
   #hasOtherPages(status: WireStatus): boolean {
-    const open = this.parts.nodes.find(status.id)?.open
+    const open = this.parts.nodes.openFile(status.id)
     if (open === undefined || open.hasWriter) return false
-    const { pages } = this.parts.nodes.node(status.id)
-    return pages !== '' && lookAlike(pages, versionOf(status))
+    return this.parts.nodes.node(status.id).looksLikePages(status)
   }
 
   /** Saves what every open file has written. Throws the first failure after all were tried. */
@@ -183,18 +181,18 @@ export class MountContext {
     cache.tell(nodes.inodeOf(parent), name)
     cache.tell(nodes.inodeOf(newParent), newName)
     const [there, here] = [nodes.openAt(from), nodes.openAt(to)]
-    for (const { inodeId } of there) nodes.node(inodeId).place = to
-    for (const { inodeId } of here) nodes.node(inodeId).place = from
+    for (const { inodeId } of there) nodes.setPlace(inodeId, to)
+    for (const { inodeId } of here) nodes.setPlace(inodeId, from)
   }
 
-  #place(parent: number, name: string): string {
-    return `${this.parts.nodes.inodeOf(parent)}/${name}`
+  #place(parent: number, name: string): number {
+    return hashOfPlace(this.parts.nodes.inodeOf(parent), name)
   }
 
   /** The namenode keeps these for us until they are released; it must hear that we live meanwhile. */
   orphaned(kept: readonly number[] = []): void {
     const { nodes, session } = this.parts
-    for (const inodeId of kept) nodes.find(inodeId)?.open?.setOrphan(session.leases.hold())
+    for (const inodeId of kept) nodes.openFile(inodeId)?.setOrphan(session.leases.hold())
   }
 
   /** Nobody waits for this answer any more. */

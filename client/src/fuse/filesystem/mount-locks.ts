@@ -66,7 +66,7 @@ export class MountLocks {
 
   /** A failure to save shows at the next sync or close of the file, where it can be told. */
   async #settle(inodeId: number): Promise<void> {
-    const file = this.#parts.nodes.find(inodeId)?.open
+    const file = this.#parts.nodes.openFile(inodeId)
     if (file === undefined) return
     try {
       await file.settle()

@@ -100,7 +100,7 @@ export function hardLink(context: MountContext, { header, body }: RequestOf<'lin
   const stamp = context.parts.cache.stamp()
   const request = { from: context.path(body.oldNodeId), to: context.child(header.nodeId, body.name) }
   return after(ask(context.as(header), link, request), linked => {
-    context.parts.nodes.find(linked.status.id)?.open?.named()
+    context.parts.nodes.openFile(linked.status.id)?.named()
     return newEntry(context, header, linked, stamp)
   })
 }

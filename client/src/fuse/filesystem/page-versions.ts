@@ -2,20 +2,21 @@
  * Versions of a file's content, as the kernel's pages were read from it. The kernel drops its pages by itself
  * when size or modification time are not what it knew; a change that kept both (bytes of the same length, and
  * the old time set again) shows in the change time only, which the kernel does not compare.
+ *
+ * Versions are hashes: of two different ones, one in 2^53 counts as the same.
  */
 import type { FileStatus as WireStatus } from '@hopbine/common/protocol/types.ts'
+import { hashOf } from './hashes.ts'
 
-/** Changes whenever the content does, and with some changes of attributes. */
-export function versionOf(status: WireStatus): string {
-  const { size, mtime, mtimeNs, ctime, ctimeNs } = status
-  return `${size} ${mtime}.${mtimeNs} ${ctime}.${ctimeNs}`
+/** A version that is not known. */
+export const NO_VERSION = 0
+
+/** Changes whenever the content does, and with some changes of attributes. Never NO_VERSION. */
+export function versionOf({ size, mtime, mtimeNs, ctime, ctimeNs }: WireStatus): number {
+  return hashOf(size, mtime, mtimeNs, ctime, ctimeNs)
 }
 
-/** Whether the kernel takes two versions for one. */
-export function lookAlike(one: string, other: string): boolean {
-  return one !== other && seenOf(one) === seenOf(other)
-}
-
-function seenOf(version: string): string {
-  return version.slice(0, version.lastIndexOf(' '))
+/** What of it the kernel sees. Never NO_VERSION. */
+export function seenVersionOf({ size, mtime, mtimeNs }: WireStatus): number {
+  return hashOf(size, mtime, mtimeNs)
 }
