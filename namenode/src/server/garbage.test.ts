@@ -158,8 +158,9 @@ t.test('frames that are almost right end at worst their own connection', async t
   t.comment(`${tally.frames} frames, ${tally.answers} answers, ${tally.connections} connections cut off`)
   t.comment(JSON.stringify(Object.fromEntries(tally.endings)))
   t.ok(tally.frames >= FRAMES - LANES * BATCH && tally.answers > FRAMES / 4)
+  // What asks for no answer can only be refused by the end.
   for (const code of tally.endings.keys())
-    t.match(code, /^(BAD_FRAME|FRAME_TOO_LARGE)$/, `ended with ${code}`)
+    t.match(code, /^(BAD_FRAME|FRAME_TOO_LARGE|UNKNOWN_METHOD)$/, `ended with ${code}`)
   t.ok(grownMib < 500, `${Math.round(grownMib)} MiB more are resident`)
   const client = served.client()
   await client.call(rpc.setQuota, { path: '/', names: -1, bytes: -1 })
