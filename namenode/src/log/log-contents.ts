@@ -1,5 +1,4 @@
 /** What a log holds, as far as memory knows it: how far it goes, its terms, its configurations, its vote. */
-import { FsError } from '@hopbine/common/base/errors.ts'
 import { type FrameFacts, isLaterVote, LENGTH_BYTES, type StoredVote } from './frame.ts'
 import type { StoredConfiguration } from './segment.ts'
 import { TermList } from './term-list.ts'
@@ -45,23 +44,5 @@ export class LogContents {
     this.terms.truncate(index)
     this.configurations = this.configurations.filter(configuration => configuration.index < index)
     this.lastIndex = index - 1
-  }
-
-  /** Throws CORRUPT if something is missing between the store, which ends at `baseIndex`, and the log. */
-  checkCovers(firstIndex: number | undefined, baseIndex: number): void {
-    if (firstIndex !== undefined && firstIndex > baseIndex + 1) {
-      throw new FsError(
-        'CORRUPT',
-        `the log starts at ${firstIndex}, the store ends at ${baseIndex}: ` +
-          'what lies between is lost; restore a backup',
-      )
-    }
-    if (this.lastIndex < baseIndex) {
-      throw new FsError(
-        'CORRUPT',
-        `the log ends at ${this.lastIndex} but the store holds ${baseIndex}: ` +
-          'log files are missing; restore a backup',
-      )
-    }
   }
 }

@@ -151,6 +151,11 @@ export function nameOf(firstIndex: number): string {
   return `${String(firstIndex).padStart(16, '0')}.log`
 }
 
+/** What the name of a segment says. */
+export function firstIndexOf(name: string): number {
+  return Number.parseInt(name, 10)
+}
+
 /** A segment in memory of its own, to be given back by `giveBack`. */
 export function readAll(file: LogFile): Buffer {
   const bytes = Buffer.allocUnsafeSlow(file.size())

@@ -7,22 +7,17 @@ import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError, fromNodeError } from '@hopbine/common/base/errors.ts'
 import {
   decodeFrame,
-  decodeSegmentHeader,
   encodeSegmentHeader,
   FRAME_HEADER_BYTES,
-  type Frame,
   type FrameFacts,
   isLaterVote,
-  SEGMENT_HEADER_BYTES,
   type StoredVote,
   VOTE_FRAME_BYTES,
-  voteOf,
-  wasSettled,
 } from './frame.ts'
 import { LogContents } from './log-contents.ts'
 import type { LogDisk, LogFile } from './log-disk.ts'
+import { checkCovers, LogOpening } from './log-opening.ts'
 import {
-  damaged,
   entriesOf,
   giveBack,
   type LogEntry,
@@ -54,6 +49,8 @@ export class SegmentedLog {
   appendedBytes = 0
   /** What opening had to cut off, in bytes; 0 normally. */
   tornBytes = 0
+  /** Damaged segments that opening let go, since the store holds what they did; none normally. */
+  letGo: readonly string[] = []
 
   constructor(disk: LogDisk, segmentBytes = SEGMENT_BYTES_DEFAULT) {
     this.#disk = disk
@@ -99,16 +96,53 @@ export class SegmentedLog {
 
   /** Opens the segments and checks every frame. An empty log starts behind `baseIndex`. Throws CORRUPT. */
   async open(baseIndex: number, baseTerm: number): Promise<void> {
+    const segments = this.#read(baseIndex, baseTerm)
+    checkCovers(this.#contents, segments[0]?.header.firstIndex, baseIndex)
+    this.#segments = segments
+    this.#prepareSpare()
+    if (segments.length === 0) await this.roll()
+  }
+
+  /**
+   * Opens the log of a store that came with a snapshot: of the log before it nothing is kept but the vote,
+   * unless it leads through the snapshot's last entry. May be repeated after a crash. Throws CORRUPT.
+   */
+  async openBehindSnapshot(base: TermStart, configurations: readonly StoredConfiguration[]): Promise<void> {
+    this.#segments = this.#read(base.firstIndex, base.term)
+    this.#prepareSpare()
+    const { terms, lastIndex } = this.#contents
+    const leadsThrough = lastIndex >= base.firstIndex && terms.at(base.firstIndex) === base.term
+    if (!leadsThrough || this.#segments.length === 0) await this.restartBehind(base, configurations)
+  }
+
+  /**
+   * Begins anew behind the last entry of a snapshot that the store holds. Nothing may be trusted if it
+   * throws.
+   */
+  async restartBehind(base: TermStart, configurations: readonly StoredConfiguration[]): Promise<void> {
+    // Segments behind it would pass for its own if a crash left them there.
+    const next = base.firstIndex + 1
+    if (this.lastIndex >= next && next > this.base.firstIndex) this.truncate(next)
+    const old = this.#segments.splice(0)
+    this.#contents.startBehind(base.firstIndex, base.term)
+    this.#contents.configurations = configurations.slice(-2)
+    await this.roll()
+    const [first] = this.#segments
+    for (const { name, file } of old) {
+      file.close()
+      if (name !== first?.name) this.#disk.remove(name)
+    }
+  }
+
+  #read(baseIndex: number, baseTerm: number): Segment[] {
     this.#disk.remove(SPARE_NAME)
     for (const name of this.#disk.list()) if (name.endsWith(CUT_ENDING)) this.#disk.remove(name)
     this.#contents.startBehind(baseIndex, baseTerm)
-    for (const name of this.#disk.list().filter(name => name.endsWith('.log'))) {
-      this.#openSegment(name, baseIndex)
-    }
-    this.#contents.checkCovers(this.#segments[0]?.header.firstIndex, baseIndex)
-    this.#cutTornEnd()
-    this.#prepareSpare()
-    if (this.#segments.length === 0) await this.roll()
+    const opening = new LogOpening(this.#disk, this.#contents, baseIndex)
+    opening.run()
+    this.tornBytes = opening.tornBytes
+    this.letGo = opening.letGo
+    return opening.segments
   }
 
   /** True if a frame with so much payload fits without a new segment. */
@@ -292,80 +326,6 @@ export class SegmentedLog {
   #forget(index: number): void {
     for (const { frames } of this.#segments) frames.truncate(index)
     this.#contents.truncate(index)
-  }
-
-  #openSegment(name: string, baseIndex: number): void {
-    const file = this.#disk.open(name)
-    const bytes = readAll(file)
-    const header = decodeSegmentHeader(bytes.subarray(0, SEGMENT_HEADER_BYTES))
-    // It was durable before the segment got its name, so without one something was lost.
-    if (header === undefined) throw damaged(name, 0, this.lastIndex)
-    const segment = new Segment(name, file, header)
-    this.#linkSegment(segment, baseIndex)
-    this.#segments.push(segment)
-    this.#scan(segment, bytes)
-    giveBack(bytes)
-  }
-
-  /** Looks how a segment follows what was opened before it. */
-  #linkSegment({ header: { firstIndex, termBefore } }: Segment, baseIndex: number): void {
-    const last = this.#segments.at(-1)
-    if (last !== undefined && firstIndex <= this.lastIndex + 1) {
-      // A crash may have come between the beginning of the segment and the frame that takes these back.
-      if (firstIndex <= this.lastIndex) this.#forget(firstIndex)
-      return
-    }
-    // Behind a gap that the store covers: old segments whose removal a crash undid.
-    if (last !== undefined && firstIndex > baseIndex + 1) throw damaged(last.name, last.end, this.lastIndex)
-    for (const { name, file } of this.#segments.splice(0)) {
-      file.close()
-      this.#disk.remove(name)
-    }
-    this.#contents.startBehind(firstIndex - 1, termBefore)
-  }
-
-  /** Goes through the frames to the end; refuses damage to what was on the disk for certain. */
-  #scan(segment: Segment, all: Buffer): void {
-    const bytes = all.subarray(0, segment.room)
-    for (const vote of segment.keptVotes(all)) this.#contents.noteVote(vote)
-    for (;;) {
-      const frame = decodeFrame(bytes, segment.end, segment.header.salt)
-      if (frame === undefined || !this.#take(segment, frame)) break
-      segment.end += frame.bytes
-    }
-    if (wasSettled(bytes, segment.end, segment.header.salt)) {
-      throw damaged(segment.name, segment.end, this.lastIndex)
-    }
-  }
-
-  /** False for a frame that does not belong where it stands. */
-  #take(segment: Segment, frame: Frame): boolean {
-    const { firstIndex, entries, isConfiguration, payload } = frame
-    if (entries === 0) {
-      if (isConfiguration)
-        this.#contents.noteConfiguration({ index: firstIndex, bytes: Buffer.from(payload) })
-      else this.#contents.noteVote(voteOf(frame))
-      return isConfiguration || firstIndex <= this.lastIndex + 1
-    }
-    if (firstIndex > this.lastIndex + 1 || firstIndex < segment.header.firstIndex) return false
-    if (firstIndex <= this.lastIndex) this.#forget(firstIndex)
-    this.#noteEntries(segment, frame, payload)
-    return true
-  }
-
-  /**
-   * What a crash left behind the last sound frame was never acknowledged: it becomes zeros. What is sound may
-   * still be in memory only, if just the process ended; it counts as stored from now on.
-   */
-  #cutTornEnd(): void {
-    const segment = this.#segments.at(-1)
-    if (segment === undefined) return
-    const bytes = readAll(segment.file)
-    const lastUsed = bytes.subarray(segment.end, segment.room).findLastIndex(byte => byte !== 0)
-    giveBack(bytes)
-    this.tornBytes += lastUsed + 1
-    if (lastUsed >= 0) segment.clearUpTo(segment.end + lastUsed + 1)
-    segment.syncNow()
   }
 
   #prepareSpare(): void {

@@ -30,6 +30,12 @@ export class TermList {
     return this.#starts.at(-1)?.term ?? this.#base.term
   }
 
+  /** Term of an entry of the log; the log ends behind it. */
+  at(index: number): number | undefined {
+    if (index <= this.#base.firstIndex) return index === this.#base.firstIndex ? this.#base.term : undefined
+    return this.#starts.findLast(({ firstIndex }) => firstIndex <= index)?.term
+  }
+
   add(firstIndex: number, term: number): void {
     assert(term >= this.last, 'terms never go back')
     if (term > this.last || this.#starts.length === 0) this.#starts.push({ firstIndex, term })

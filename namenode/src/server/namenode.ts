@@ -95,6 +95,7 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
   const log = new SegmentedLog(realLogDisk(join(folder, 'log')))
   await log.open(state.meta.appliedIndexAtOpen, state.meta.appliedTermAtOpen)
   if (log.tornBytes > 0) logger.warn({ bytes: log.tornBytes }, 'torn-log-end-cut')
+  if (log.letGo.length > 0) logger.warn({ segments: log.letGo }, 'damaged-log-let-go')
 
   const onFatal = fatalOf(config, logger)
   const token = readToken(config.tokenFile)

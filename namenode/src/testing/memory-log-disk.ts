@@ -20,6 +20,7 @@ export class MemoryLogDisk implements LogDisk {
   failSync: Error | undefined
   failPrepare: Error | undefined
   failRename: Error | undefined
+  failRemove: Error | undefined
   /** Times that a file was asked to become durable, failed ones included. */
   syncs = 0
 
@@ -41,6 +42,7 @@ export class MemoryLogDisk implements LogDisk {
   }
 
   remove(name: string): void {
+    if (this.failRemove !== undefined && this.files.has(name) && name.endsWith('.log')) throw this.failRemove
     this.files.delete(name)
   }
 
