@@ -226,14 +226,18 @@ export class LeasedNamespace implements MountClient {
   }
 
   /**
-   * Resolves when everything answered so far is committed. EIO, once, for a file whose changes were lost.
+   * Resolves when everything answered so far about an inode is committed, or about all. EIO, once, for a file
+   * whose changes were lost.
    */
   async sync(inodeId?: number): Promise<void> {
     if (inodeId !== undefined && this.#lost.delete(inodeId)) throw lostError()
-    const queue = this.#term?.tenure.queue
-    if (queue === undefined || queue.isSettled(queue.lastTicket)) return
+    const tenure = this.#term?.tenure
+    if (tenure === undefined) return
+    const { queue, overlay } = tenure
+    const ticket = inodeId === undefined ? queue.lastTicket : (overlay.inodes.get(inodeId)?.pending ?? 0)
+    if (queue.isSettled(ticket)) return
     this.counters.syncs += 1
-    await queue.sync()
+    await queue.sync(ticket)
   }
 
   /** What was answered about open files is in the journal when it returns. */
