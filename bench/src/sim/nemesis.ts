@@ -28,6 +28,7 @@ const FAULTS = [
   'full-disk',
   'failed-fsync',
   'bit-rot',
+  'broken-connections',
   'wipe',
   'hand-over',
   'membership',
@@ -151,6 +152,8 @@ export class Nemesis {
         return this.#fullDisk(victim, forMs)
       case 'failed-fsync':
         return victim === undefined ? undefined : this.#failFsync(victim, forMs)
+      case 'broken-connections':
+        return victim === undefined ? undefined : this.#breakConnections(victim)
       case 'bit-rot':
         return this.#rot(forMs)
       case 'wipe':
@@ -193,6 +196,7 @@ export class Nemesis {
 
   #crash(member: SimulatedMember, forMs: number): void {
     member.crash()
+    if (this.#chance.happens(0.5)) this.#breakConnections(member)
     this.#time.after(forMs, () => {
       if (member.core === undefined && !member.isWiped) member.start()
     })
@@ -250,6 +254,14 @@ export class Nemesis {
       this.#time.after(this.#isOver ? 0 : forMs, () => {
         if (member.core === undefined && !member.isWiped) member.start()
       })
+    }
+  }
+
+  /** The others see that a member's connections broke, soon and most of them; it may live on. */
+  #breakConnections({ id }: SimulatedMember): void {
+    for (const other of this.#group.up) {
+      if (other.id === id || this.#chance.happens(0.2)) continue
+      this.#time.after(this.#chance.between(0.2, 30), () => other.loseConnection(id))
     }
   }
 

@@ -174,6 +174,11 @@ export class SimulatedMember {
     this.#world.network.send(parcel)
   }
 
+  /** Its connections to another member broke: that one may be dead, or not. */
+  loseConnection(to: MemberId): void {
+    this.run(() => this.#core?.noteGone(to))
+  }
+
   /** Does something with the core now, or when the pause is over; never in a later life. */
   run(body: () => void): void {
     if (this.#core === undefined) return
