@@ -57,7 +57,7 @@ export async function benchMount(args: readonly string[], tell: (text: string) =
   const { values, words } = parseWithWords(options, args)
   const home = new HomeFolder(homePath(values.home))
   const targets = await targetsOf(words, values.pids, home)
-  const workloads = chosen(values.only)
+  const workloads = chosen(values.only).filter(workload => isPossible(workload, tell))
   const sizes = sizesOf(values.scale, values.mebibytes)
   const machine = await describeMachine(tmpdir(), values.calibration)
   const source = await Source.make(sizes)
@@ -97,6 +97,13 @@ function chosen(only: string | undefined): readonly MountWorkload[] {
   if (unknown === undefined) return WORKLOADS.filter(({ name }) => names.includes(name))
   const all = WORKLOADS.map(({ name }) => name).join(', ')
   throw new UsageError(`--only ${unknown}: choose of ${all}`)
+}
+
+/** What cannot be measured here is told, and is no failure of a directory. */
+function isPossible({ name, hindrance }: MountWorkload, tell: (text: string) => void): boolean {
+  const why = hindrance?.()
+  if (why !== undefined) tell(`${name} IS NOT MEASURED: ${why}`)
+  return why === undefined
 }
 
 /** As the command finds it: the option, HOPBINE_HOME, or ~/.hopbine. */

@@ -4,6 +4,8 @@ export interface Sizes {
   /** Of the source tree that is unpacked, copied and searched. */
   readonly treeFiles: number
   readonly treeFolders: number
+  /** That `npm ci` installs. */
+  readonly packages: number
   /** Empty files that `rm` removes. */
   readonly removedFiles: number
   /** Files of 10 KiB. */
@@ -25,6 +27,7 @@ export function sizesOf(scale: number, mebibytes: number): Sizes {
   return {
     treeFiles: part(3_000),
     treeFolders: part(300),
+    packages: part(150),
     removedFiles: part(10_000),
     smallFiles: part(2_000),
     names: part(4_000),

@@ -7,16 +7,13 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SeededRandom } from '../load/random.ts'
+import { NpmProject } from './npm-project.ts'
 import { runProgram } from './program.ts'
 import type { Sizes } from './sizes.ts'
+import { sizeOf, textOf } from './source-text.ts'
 
 const SEED = 2
-const MEDIAN_BYTES = 2_500
-const SIZE_SPREAD = 1.3
-const FILE_BYTES_MAX = 512 * 1024
 const DEPTH_MAX = 5
-const WORDS =
-  'const return import from export function interface readonly string number if else for of let await'
 /** Stands in one file of every hundred, and nowhere else. */
 export const NEEDLE = 'needle-in-the-tree'
 const NEEDLE_EVERY = 100
@@ -26,9 +23,12 @@ export class Source {
   /** Files that hold the needle. */
   readonly needles: number
   readonly #folder: string
+  readonly #packages: number
+  #npmProject: Promise<NpmProject> | undefined
 
-  private constructor(folder: string, files: number) {
+  private constructor(folder: string, files: number, packages: number) {
     this.#folder = folder
+    this.#packages = packages
     this.files = files
     this.needles = Math.ceil(files / NEEDLE_EVERY)
   }
@@ -42,9 +42,15 @@ export class Source {
     return join(this.#folder, 'repository')
   }
 
-  static async make(sizes: Pick<Sizes, 'treeFiles' | 'treeFolders'>): Promise<Source> {
+  /** Made when it is first asked for. */
+  npmProject(): Promise<NpmProject> {
+    this.#npmProject ??= NpmProject.make(join(this.#folder, 'npm'), this.#packages)
+    return this.#npmProject
+  }
+
+  static async make(sizes: Pick<Sizes, 'treeFiles' | 'treeFolders' | 'packages'>): Promise<Source> {
     const folder = await mkdtemp(join(tmpdir(), 'hopbine-bench-source-'))
-    const source = new Source(folder, sizes.treeFiles)
+    const source = new Source(folder, sizes.treeFiles, sizes.packages)
     try {
       await makeTree(join(folder, 'tree'), sizes)
       const likeAlways = ['--sort=name', '--mtime=@1767225600', '--owner=0', '--group=0', '--numeric-owner']
@@ -93,23 +99,4 @@ async function makeTree(top: string, sizes: Pick<Sizes, 'treeFiles' | 'treeFolde
     const needle = number % NEEDLE_EVERY === 0 ? `// ${NEEDLE}\n` : ''
     await writeFile(join(path, `module-${number}.ts`), needle + textOf(random, sizeOf(random)))
   }
-}
-
-/** Lognormal: the sum of twelve uniform numbers less six is close to a normal one. */
-function sizeOf(random: SeededRandom): number {
-  let normal = -6
-  for (let time = 0; time < 12; time++) normal += random.fraction()
-  return Math.min(FILE_BYTES_MAX, Math.round(MEDIAN_BYTES * Math.exp(SIZE_SPREAD * normal)))
-}
-
-function textOf(random: SeededRandom, bytes: number): string {
-  const words = WORDS.split(' ')
-  const lines: string[] = []
-  for (let length = 0; length < bytes; ) {
-    const chosen = Array.from({ length: 6 }, () => words[random.below(words.length)])
-    const line = `  ${chosen.join(' ')} ${random.word().toString(36)}\n`
-    lines.push(line)
-    length += line.length
-  }
-  return lines.join('').slice(0, bytes)
 }

@@ -1,7 +1,9 @@
 /** Programs that people run on whole trees. */
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BenchError } from '../failure.ts'
 import { type Acted, act } from './actors.ts'
+import { npmHindrance } from './npm-project.ts'
 import { type Ran, runProgram } from './program.ts'
 import { NEEDLE } from './source.ts'
 import { type MountWorkload, need, type Place } from './workload.ts'
@@ -41,6 +43,14 @@ export const TREE_WORKLOADS: readonly MountWorkload[] = [
     figure: 'seconds',
     prepare: needTree,
     run: async place => ofTree(place, await runProgram(['cp', '-r', TREE, COPY], place.folder)),
+  },
+  {
+    name: 'npm',
+    sentence: 'npm ci of a project, from a cache outside.',
+    figure: 'seconds',
+    hindrance: npmHindrance,
+    prepare: ({ source }) => source.npmProject(),
+    run: installPackages,
   },
   {
     name: 'find',
@@ -98,6 +108,13 @@ async function status(place: Place): Promise<Acted> {
   const ran = await runProgram(['git', '-c', 'safe.directory=*', 'status', '--porcelain'], folder)
   if (ran.out !== '') throw new BenchError(`git sees changes in a fresh clone: ${ran.out.slice(0, 100)}`)
   return ofTree(place, ran)
+}
+
+async function installPackages({ folder, source }: Place): Promise<Acted> {
+  const project = await source.npmProject()
+  const path = join(folder, 'npm')
+  await mkdir(path)
+  return acted(await project.install(path), project.files)
 }
 
 async function find(place: Place): Promise<Acted> {

@@ -17,6 +17,8 @@ export interface MountWorkload {
   readonly sentence: string
   /** Whether its time is told, or its operations by second. */
   readonly figure: 'seconds' | 'perSecond'
+  /** What keeps it from being measured on this machine; undefined if nothing does. */
+  hindrance?(): string | undefined
   /** The kernel's caches are dropped before. */
   readonly isCold?: true
   /** Makes what an earlier workload leaves, where it did not run. Not measured. */
