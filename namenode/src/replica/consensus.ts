@@ -24,6 +24,8 @@ export interface ConsensusEvents {
   onRefused(fromIndex: number, error: FsError): void
   /** This member leads, and everything that earlier leaders committed is committed here: it may serve. */
   onLeading?(): void
+  /** What the log here lacks the leader's has forgotten: only its state helps. Told again and again. */
+  onSnapshotNeeded?(leader: MemberId): void
   /** Entries wait for room on the disk. */
   onWaiting?(error: FsError): void
   /** This member led and leads no more: what it proposed may yet be committed, by whoever leads now. */

@@ -4,15 +4,15 @@
  * wait for does not.
  *
  * In a group of this member alone what its own disk has is committed, so the log is applied at start and the
- * core begins behind it. Snapshots are what a larger group lacks here.
+ * core begins behind it. Who needs a snapshot fetches it beside this and starts again with it.
  */
 import { assert } from '@hopbine/common/base/assert.ts'
 import { FsError } from '@hopbine/common/base/errors.ts'
 import type { Writer } from '@hopbine/common/wire/writer.ts'
 import type { SegmentedLog } from '../log/segmented-log.ts'
-import { type Configuration, makeConfiguration } from '../raft/configuration.ts'
+import { type Configuration, makeConfiguration, membersOf } from '../raft/configuration.ts'
 import type { PlacedConfiguration } from '../raft/membership.ts'
-import { type MemberId, type Message, NOBODY } from '../raft/messages.ts'
+import { type InstallSnapshot, type MemberId, type Message, NOBODY } from '../raft/messages.ts'
 import { RaftCore, type Role } from '../raft/raft-core.ts'
 import type { Ready } from '../raft/ready.ts'
 import { DEFAULT_SETTINGS } from '../raft/settings.ts'
@@ -22,6 +22,8 @@ import { ReadyWriter } from './ready-writer.ts'
 import { decodeConfiguration, entryOf } from './stored-entries.ts'
 
 const SELF: MemberId = 1
+/** A leader asks so seldom whether members that needed a snapshot have it, in ticks. */
+const SNAPSHOT_TICKS = 40
 
 export interface RaftConsensusOptions {
   /** Everything in it was applied. */
@@ -69,6 +71,7 @@ export class RaftConsensus implements Consensus {
   #serves = false
   #isPlanned = false
   #nowMs = 0
+  #ticks = 0
   #lastToken = 0
   readonly #confirming = new Map<number, (isConfirmed: boolean) => void>()
   /** Who waits for this member to lead. */
@@ -160,8 +163,18 @@ export class RaftConsensus implements Consensus {
     return this.#core.role === 'leader'
   }
 
-  /** Takes a message of another member. */
+  /**
+   * The log begins behind this entry now. A member that needs what went is told that only a snapshot helps.
+   */
+  compact(index: number): void {
+    this.#core.compact(index)
+  }
+
+  /** Takes a message of another member. A snapshot that is needed here is the driver's to fetch first. */
   step(message: Message): void {
+    if (message.type === 'snapshot' && this.#needs(message)) {
+      return this.#events.onSnapshotNeeded?.(message.from)
+    }
     this.#core.step(message)
     this.#noteStep()
   }
@@ -175,6 +188,7 @@ export class RaftConsensus implements Consensus {
   tick(nowMs: number): void {
     this.#nowMs = nowMs
     this.#core.tick(nowMs)
+    this.#askAfterSnapshots()
     this.#noteStep()
   }
 
@@ -204,6 +218,19 @@ export class RaftConsensus implements Consensus {
     const matchedOf = (id: MemberId): number =>
       id === this.#group?.self ? this.#log.lastIndex : (this.#core.matchedOf(id) ?? -1)
     return { role, term, leader, lastIndex, committed, configuration, matchedOf }
+  }
+
+  /** Whether the log here neither reaches to the snapshot nor holds its entry. */
+  #needs({ term, snapshot }: InstallSnapshot): boolean {
+    if (term < this.#core.term) return false
+    return snapshot.index > this.#core.committed && this.#core.termAt(snapshot.index) !== snapshot.term
+  }
+
+  /** Members that fetch a snapshot come back by themselves: whether one has is asked now and then. */
+  #askAfterSnapshots(): void {
+    this.#ticks += 1
+    if (!this.isLeader || this.#ticks % SNAPSHOT_TICKS !== 0) return
+    for (const id of membersOf(this.#core.configuration)) this.#core.reportSnapshot(id, false)
   }
 
   #noteStep(): void {
@@ -247,7 +274,7 @@ export class RaftConsensus implements Consensus {
   #takeReady(): void {
     const ready = this.#core.ready()
     if (ready === undefined) return
-    assert(ready.snapshot === undefined, 'nobody sends snapshots yet')
+    assert(ready.snapshot === undefined, 'a snapshot that is needed is fetched before it is stepped')
     for (const message of ready.messages) this.#group?.send(message)
     for (const { token } of ready.reads) this.#confirmed(token, true)
     for (const token of ready.droppedReads) this.#confirmed(token, false)

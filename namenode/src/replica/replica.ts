@@ -24,7 +24,6 @@ const COMMIT_MS = 100
 const PENDING_MAX = 65_536
 /** A member counts time in ticks of so many milliseconds; it stands for election after ten to twenty. */
 const TICK_MS = 50
-/** Log that a member keeps for others that were away, in bytes. */
 const GROUP_LOG_BYTES = 1024 * 1024 * 1024
 /** Bytes of entries that are read at once to be applied. */
 const APPLY_BYTES = 1024 * 1024
@@ -52,6 +51,10 @@ export interface ReplicaOptions {
   readonly onLeading?: () => void
   /** It leads no more; what was proposed here has been refused. */
   readonly onDeposed?: () => void
+  /** Only the leader's state can bring what is missing here. */
+  readonly onSnapshotNeeded?: (leader: MemberId) => void
+  /** Log that a member of a group keeps for others that were away, in bytes. Default 1 GiB. */
+  readonly keptLogBytes?: number | undefined
   /** The other members; undefined for a replica of its own. */
   readonly group?: Omit<GroupOptions, 'appliedIndex'>
 }
@@ -82,6 +85,7 @@ export class Replica {
         onRefused: (from, error) => this.#onRefused(from, error),
         onLeading: () => options.onLeading?.(),
         onDeposed: leader => this.#onDeposed(leader),
+        onSnapshotNeeded: leader => options.onSnapshotNeeded?.(leader),
         onWaiting: ({ message }) => options.logger.warn({ message }, 'log-waits-for-room'),
         onFailed: error => this.#fatal(error),
       },
@@ -174,7 +178,9 @@ export class Replica {
    * The store holds everything up to this entry durably: the log may forget it, as far as nobody needs it.
    */
   cutLog(index: number): void {
-    this.log.removeThrough(index, this.#options.group === undefined ? 0 : GROUP_LOG_BYTES)
+    const { group, keptLogBytes = GROUP_LOG_BYTES } = this.#options
+    this.log.removeThrough(index, group === undefined ? 0 : keptLogBytes)
+    if (group !== undefined) this.#consensus.compact(this.log.base.firstIndex)
   }
 
   /** Commits the open SQLite transaction now. */

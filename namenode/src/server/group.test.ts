@@ -11,6 +11,14 @@ import t from 'tap'
 import { ServedGroup } from './testing/served-group.ts'
 
 const mkdirOf = (path: string) => ({ path, mode: 0o755 })
+const SMALL_LOG = { keptLogBytes: 2 * 1024 * 1024, logSegmentBytes: 1024 * 1024 }
+const NEW_FILE = {
+  mode: 0o644,
+  ifExists: rpc.IF_EXISTS.fail,
+  createParents: false,
+  replication: 0,
+  blockSize: 0,
+}
 const statOf = (path: string) => ({ path, followLast: true })
 
 t.test('a group elects a leader, and only that one answers', async t => {
@@ -114,4 +122,37 @@ t.test('without a majority nothing is answered, and with it everything is again'
   for (const id of others) await group.startMember(id)
   const client = group.client()
   t.equal((await client.call(rpc.stat, statOf('/a'))).status.name, 'a')
+})
+
+t.test('a member that the log has left behind fetches the state, and votes once', async t => {
+  const group = await ServedGroup.start(t, 3, SMALL_LOG)
+  const client = group.client()
+  await client.call(rpc.mkdir, mkdirOf('/a'))
+  await group.stopMember(3)
+  const inline = Buffer.alloc(32 * 1024, 'x')
+  for (let i = 0; i < 200; i++) {
+    await client.call(rpc.create, { ...NEW_FILE, path: `/a/f${i}`, inline })
+  }
+  // A stop makes the store durable, and then cuts the log.
+  for (const id of [1, 2]) {
+    await group.stopMember(id)
+    await group.startMember(id, SMALL_LOG)
+    await group.leader()
+  }
+  const leader = await group.leader()
+  const { firstIndex } = await group.clientOf(leader).call(groupStatus, {})
+  t.ok(firstIndex > 100, `the log begins at ${firstIndex}`)
+  let onFatal: (error: Error) => void = () => undefined
+  const fetched = new Promise<Error>(resolve => {
+    onFatal = resolve
+  })
+  await group.startMember(3, { ...SMALL_LOG, onFatal })
+  t.match((await fetched).message, /snapshot/)
+  await group.stopMember(3)
+  await group.startMember(3, SMALL_LOG)
+  await client.call(rpc.mkdir, mkdirOf('/b'))
+  t.equal(new Set(await untilEqual(group)).size, 1, 'it goes on with the log')
+  await client.call(transferLeadership, { to: 3 })
+  t.equal((await client.call(rpc.summary, { path: '/a' })).files, 200, 'and leads')
+  t.same((await client.call(fsck, { repair: false })).problems, [])
 })

@@ -28,6 +28,9 @@ import { Metrics } from './metrics.ts'
 import type { Foundation } from './parts.ts'
 import { RunningNamenode, type TlsMode } from './running-namenode.ts'
 
+import { SnapshotFetch } from './snapshot-fetch.ts'
+import { installFetched } from './snapshot-install.ts'
+
 export interface NamenodeConfig extends LeadershipConfig {
   /** Folder of the shard's log and store; made if missing. */
   readonly dataDir: string
@@ -54,6 +57,10 @@ export interface NamenodeConfig extends LeadershipConfig {
    * Where all members of the group listen; absent: the namenode is alone. Its folder says which one it is.
    */
   readonly members?: readonly Member[]
+  /** Log that a member of a group keeps for others that were away, in bytes. Default 1 GiB. */
+  readonly keptLogBytes?: number
+  /** Default 32 MiB. */
+  readonly logSegmentBytes?: number
   /** Called when the process must stop at once. Default: exit with code 1. */
   readonly onFatal?: (error: Error) => void
 }
@@ -91,11 +98,9 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
   const databasePath = join(folder, 'store.db')
   const members = membersOf(config)
   await waitForSpace(folder, logger)
+  if (members !== undefined) await installFetched(folder, logger)
   const state = openState(config, databasePath)
-  const log = new SegmentedLog(realLogDisk(join(folder, 'log')))
-  await log.open(state.meta.appliedIndexAtOpen, state.meta.appliedTermAtOpen)
-  if (log.tornBytes > 0) logger.warn({ bytes: log.tornBytes }, 'torn-log-end-cut')
-  if (log.letGo.length > 0) logger.warn({ segments: log.letGo }, 'damaged-log-let-go')
+  const log = await openLog(config, folder, state, logger)
 
   const onFatal = fatalOf(config, logger)
   const token = readToken(config.tokenFile)
@@ -106,6 +111,7 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
   const onGone = (id: MemberId): void => replica?.noteGone(id)
   const transport = members && new Transport({ members, token, tls, clusterId, logger, onGone })
   const send = (message: Message): void => transport?.send(shard, message)
+  const snapshots = members && new SnapshotFetch({ members, token, tls, folder, logger, onFatal })
   let running: RunningNamenode | undefined
   replica = new Replica({
     host,
@@ -116,6 +122,8 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
     onApplied: () => running?.door.applied(),
     onLeading: () => running?.lead(),
     onDeposed: () => running?.follow(),
+    onSnapshotNeeded: leader => snapshots?.need(leader),
+    keptLogBytes: config.keptLogBytes,
     ...(members === undefined ? {} : { group: { self: members.self, voters: members.voters, send } }),
   })
   const checkpointer = new Checkpointer(replica, databasePath, host, logger)
@@ -153,6 +161,19 @@ async function startLocked(config: NamenodeConfig, folder: string, lock: FolderL
       lock.release()
     },
   }
+}
+
+async function openLog(
+  { logSegmentBytes }: NamenodeConfig,
+  folder: string,
+  { meta }: Tx,
+  logger: Logger,
+): Promise<SegmentedLog> {
+  const log = new SegmentedLog(realLogDisk(join(folder, 'log')), logSegmentBytes)
+  await log.open(meta.appliedIndexAtOpen, meta.appliedTermAtOpen)
+  if (log.tornBytes > 0) logger.warn({ bytes: log.tornBytes }, 'torn-log-end-cut')
+  if (log.letGo.length > 0) logger.warn({ segments: log.letGo }, 'damaged-log-let-go')
+  return log
 }
 
 /** What happens when nothing may be trusted any more. */
