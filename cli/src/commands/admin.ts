@@ -13,6 +13,26 @@ export const ADMIN_COMMANDS: readonly CommandRow[] = [
     load: () => import('../admin/cluster.ts'),
   },
   {
+    name: 'init',
+    sentence: 'Make the authority of a cluster, for TLS between its nodes.',
+    load: () => import('../admin/init.ts'),
+  },
+  {
+    name: 'invite',
+    sentence: 'Print a token with which one machine may join the cluster.',
+    load: () => import('../admin/invite.ts'),
+  },
+  {
+    name: 'join',
+    sentence: 'Get this machine a certificate of a cluster.',
+    load: () => import('../admin/join.ts'),
+  },
+  {
+    name: 'revoke',
+    sentence: 'Take the certificates of a node back.',
+    load: () => import('../admin/revoke.ts'),
+  },
+  {
     name: 'fsck',
     sentence: 'Check totals, tables and blocks; repair totals with --repair.',
     load: () => import('../admin/fsck.ts'),

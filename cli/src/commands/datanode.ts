@@ -7,6 +7,7 @@ import { CommandError } from '../exit.ts'
 import { parseAddress, type ServerAddress } from '../options/addresses.ts'
 import { defineCommand } from '../options/command.ts'
 import { logFormatOption, logLevelOption } from '../options/common.ts'
+import { pkiOption, tlsChoice, tlsOption } from '../options/tls.ts'
 import { runRole } from '../up/role.ts'
 
 const DEFAULT_NAMENODE = '127.0.0.1:7440'
@@ -70,6 +71,8 @@ export const command = defineCommand({
       defaultNote: 'rpc.token in a folder `secrets` beside the data',
       sentence: 'File with the token that the namenode wants on TCP.',
     },
+    tlsOption,
+    pkiOption,
     logLevelOption,
     logFormatOption,
   ],
@@ -83,10 +86,13 @@ export const command = defineCommand({
       dataFolder,
       facts: [`namenode ${named.join(' ')}`],
       async start() {
+        const tls = tlsChoice(dataFolder, values.tls, values.pki)
+        const tlsFolder = tls?.mode === 'on' ? tls.folder : undefined
         const { startDatanode } = await import('@hopbine/datanode/server/datanode.ts')
         const datanode = await startDatanode({
           dataDir: dataFolder,
-          namenode: seedsOf(addresses, tokenFile),
+          namenode: seedsOf(addresses, tlsFolder === undefined ? tokenFile : undefined),
+          tlsFolder,
           host: values.host,
           port: values.port,
           metricsPort: values['metrics-port'],
@@ -102,10 +108,10 @@ export const command = defineCommand({
   },
 })
 
-/** With the token where one of them is reached over TCP. */
-function seedsOf(addresses: readonly ServerAddress[], tokenFile: string): NamenodeSeeds {
+/** With the token where one of them is reached over TCP; a node with a certificate needs none. */
+function seedsOf(addresses: readonly ServerAddress[], tokenFile: string | undefined): NamenodeSeeds {
   const isTcp = addresses.some(address => !('path' in address))
-  const token = isTcp ? { token: readToken(tokenFile) } : {}
+  const token = isTcp && tokenFile !== undefined ? { token: readToken(tokenFile) } : {}
   const [first, ...others] = addresses.map((address, index) => ({ address, member: index + 1, ...token }))
   return { ...(first as Seed), others }
 }

@@ -8,6 +8,7 @@ import { socketPath } from '../home/socket-path.ts'
 import { parseMember } from '../options/addresses.ts'
 import { defineCommand } from '../options/command.ts'
 import { backupHoldOption, logFormatOption, logLevelOption } from '../options/common.ts'
+import { pkiOption, tlsChoice, tlsOption } from '../options/tls.ts'
 import { runRole } from '../up/role.ts'
 
 export const command = defineCommand({
@@ -59,6 +60,8 @@ export const command = defineCommand({
       defaultNote: 'rpc.token in a folder `secrets` beside the data',
       sentence: 'File of mode 0600 with the token that clients on TCP must show.',
     },
+    tlsOption,
+    pkiOption,
     backupHoldOption,
     logLevelOption,
     logFormatOption,
@@ -83,6 +86,7 @@ export const command = defineCommand({
           host: values.host,
           port: values.port,
           tokenFile,
+          tls: tlsChoice(dataFolder, values.tls, values.pki),
           ...(members.length === 0 ? {} : { members }),
           metricsPort: values['metrics-port'],
           backupHoldSeconds: values['backup-hold-hours'] * 3600,

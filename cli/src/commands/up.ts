@@ -15,6 +15,7 @@ import {
   logLevelOption,
 } from '../options/common.ts'
 import type { OptionRow } from '../options/row.ts'
+import { tlsOption } from '../options/tls.ts'
 import { ownCommand, quoted } from '../output/shell-word.ts'
 import { datanodeCount } from '../up/datanode-count.ts'
 import { awaitDatanodes, makeFirstFolders, socketAnswers } from '../up/first-contact.ts'
@@ -63,6 +64,7 @@ const options = [
     sentence: 'Also mount the filesystem on this empty directory, for every user; needs root.',
     setting: true,
   },
+  tlsOption,
   backupHoldOption,
   logLevelOption,
   logFormatOption,
@@ -98,6 +100,7 @@ export const command = defineCommand({
         backupHoldHours: values['backup-hold-hours'],
         logLevel: values['log-level'],
         logFormat: values['log-format'],
+        tls: values.tls,
         mounts: values.mount.map(directory => resolve(directory)),
         onServing: async () => {
           const heard = await awaitDatanodes(sockets, datanodes)

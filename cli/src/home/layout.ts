@@ -14,6 +14,8 @@ export interface HomeLayout {
   readonly runFolder: string
   readonly secretsFolder: string
   readonly tokenFile: string
+  /** Certificates; see common/pki/pki-folder.ts. */
+  readonly pkiFolder: string
   readonly logsFolder: string
   readonly namenodeFolder: string
   /** Says that the home has a group of namenodes. */
@@ -35,6 +37,7 @@ export function layoutOf(home: string): HomeLayout {
     runFolder: join(home, 'run'),
     secretsFolder: join(home, 'secrets'),
     tokenFile: join(home, 'secrets', 'rpc.token'),
+    pkiFolder: join(home, 'pki'),
     logsFolder: join(home, 'logs'),
     namenodeFolder: join(home, 'namenode'),
     groupFile: join(home, 'group.json'),

@@ -13,7 +13,7 @@ import { writeWhole } from './write-whole.ts'
 const FORMAT = 1
 
 /** What may lie in a home folder before its first start. */
-const ALLOWED_BEFORE = new Set(['config.json', 'up.lock', 'lost+found', '.DS_Store'])
+const ALLOWED_BEFORE = new Set(['config.json', 'up.lock', 'pki', 'lost+found', '.DS_Store'])
 
 export interface PreparedHome {
   /** True at the very first start. */

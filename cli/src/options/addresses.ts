@@ -25,7 +25,8 @@ export function parseMember(option: string, text: string): TcpAddress & { readon
   throw new UsageError(`--${option} must be NUMBER=HOST:PORT, not ${JSON.stringify(text)}`)
 }
 
-function tcpAddress(text: string): TcpAddress | undefined {
+/** Undefined for what is no HOST:PORT. */
+export function tcpAddress(text: string): TcpAddress | undefined {
   const found = /^(?:\[(?<six>[0-9a-fA-F:]+)\]|(?<name>[^:]+)):(?<port>\d{1,5})$/.exec(text)?.groups
   const port = Number(found?.port)
   if (found === undefined || port < 1 || port > 65_535) return undefined

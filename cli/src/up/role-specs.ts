@@ -18,6 +18,8 @@ export interface SpecOptions {
   readonly backupHoldHours: number
   readonly logLevel: string
   readonly logFormat: string
+  /** Undefined: with TLS where the home has a certificate. */
+  readonly tls: string | undefined
 }
 
 /** The namenode, or with several sockets the members of the group: those have their ports from the start. */
@@ -74,10 +76,14 @@ function memberSpec(options: SpecOptions, ports: Ports, number: number, socket: 
 function namenodeWords(options: SpecOptions, { port, metricsPort }: RolePorts): string[] {
   return [
     ...['--host', LOOPBACK, '--port', String(port), '--metrics-port', String(metricsPort)],
-    ...['--token-file', options.layout.tokenFile],
+    ...['--token-file', options.layout.tokenFile, ...tlsWords(options)],
     ...['--backup-hold-hours', String(options.backupHoldHours)],
     ...['--log-level', options.logLevel, '--log-format', options.logFormat],
   ]
+}
+
+function tlsWords({ layout, tls }: SpecOptions): string[] {
+  return ['--pki', layout.pkiFolder, ...(tls === undefined ? [] : ['--tls', tls])]
 }
 
 export function mountSpec(options: SpecOptions, index: number, directory: string): RoleSpec {
@@ -109,7 +115,7 @@ export function datanodeSpecs(
       ...['datanode', '--data-dir', layout.datanodeFolder(index + 1), ...addresses],
       ...['--host', LOOPBACK, '--port', String((before ?? first(index))?.port ?? 0)],
       ...['--metrics-port', String((before ?? first(index))?.metricsPort ?? 0)],
-      ...['--token-file', layout.tokenFile],
+      ...['--token-file', layout.tokenFile, ...tlsWords(options)],
       ...['--log-level', options.logLevel, '--log-format', options.logFormat],
     ],
   }))

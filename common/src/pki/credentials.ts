@@ -42,6 +42,7 @@ const LOOK_MS = 1_000
 interface State {
   readonly material: TlsMaterial
   readonly own: TlsPeer
+  readonly hosts: string[]
   /** Serial numbers. */
   readonly revoked: ReadonlySet<string>
   /** Tells whether the files have changed. */
@@ -67,6 +68,11 @@ export class NodeCredentials {
 
   get own(): TlsPeer {
     return this.#state.own
+  }
+
+  /** Names and addresses in its certificate. */
+  get hosts(): string[] {
+    return this.#state.hosts
   }
 
   get material(): TlsMaterial {
@@ -176,6 +182,18 @@ export class NodeCredentials {
   }
 }
 
+/** Undefined for a namenode of the cluster, else why it is none; its chain was verified before. */
+export function requireNamenode(certificate: X509Certificate, cluster: string): FsError | undefined {
+  try {
+    const { role, id, cluster: found } = peerNameIn(certificate)
+    if (found === cluster && role === 'namenode') return undefined
+    return refusal('role', `the server is ${role} ${id} of ${found}, no namenode of ${cluster}`)
+  } catch (error) {
+    if (isFsError(error)) return error
+    throw error
+  }
+}
+
 /** An error of a handshake as what it means, or undefined for one that has nothing to do with TLS. */
 export function handshakeRefusal(error: NodeJS.ErrnoException): FsError | undefined {
   if (isFsError(error)) return error
@@ -235,7 +253,7 @@ async function readState(folder: PkiFolder): Promise<State> {
   const revoked =
     list === undefined ? new Set<string>() : await (await import('./revocations.ts')).revokedIn(list, chain)
   const material = { key, cert: certificates.join(''), ca, minVersion: 'TLSv1.3' } as const
-  return { material, own: peerOf(leaf), revoked, stamp }
+  return { material, own: peerOf(leaf), hosts: hostsIn(leaf), revoked, stamp }
 }
 
 function splitNodeFile(text: string, path: string): string[] {
@@ -250,6 +268,10 @@ function stampOf(folder: PkiFolder): string {
     return stat === undefined ? '' : `${stat.ino} ${stat.mtimeNs} ${stat.size}`
   })
   return stamps.join('|')
+}
+
+function hostsIn({ subjectAltName = '' }: X509Certificate): string[] {
+  return subjectAltName.split(', ').flatMap(name => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? [])
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z')

@@ -15,6 +15,7 @@ import { reserveFor } from '../store/space.ts'
 import { BlockServer } from './block-server.ts'
 import { type DatanodeCounters, makeCounters, serveMetrics } from './metrics.ts'
 import { NamenodeLink, type NamenodeSeeds } from './namenode-link.ts'
+import { openNodeCertificate, overTls } from './node-certificate.ts'
 import { BlockService } from './service.ts'
 import { Tombstones } from './tombstones.ts'
 
@@ -23,6 +24,8 @@ export interface DatanodeConfig {
   /** Default: drawn once and kept in the folder. */
   readonly nodeId?: string
   readonly namenode: NamenodeSeeds
+  /** Folder with its certificate: namenodes on TCP are reached over TLS. Absent: with their token. */
+  readonly tlsFolder?: string | undefined
   /** Address to listen on. Default 127.0.0.1. */
   readonly host?: string
   /** Address to tell clients, where it differs from `host`. */
@@ -72,7 +75,7 @@ const DEFAULTS = {
 } as const
 
 type Settled = DatanodeConfig &
-  Required<Omit<DatanodeConfig, 'nodeId' | 'advertisedHost' | 'metricsPort' | 'reserveBytes'>>
+  Required<Omit<DatanodeConfig, 'nodeId' | 'tlsFolder' | 'advertisedHost' | 'metricsPort' | 'reserveBytes'>>
 
 /**
  * Starts a datanode. It serves blocks once it has met its namenode, which it looks for at every heartbeat.
@@ -172,8 +175,10 @@ async function startLink(
     namenode: () => link.client,
     bytesPerSecond: config.rewriteBytesPerSecond,
   })
+  const certificate = await openNodeCertificate(config.tlsFolder, service)
+  stops.push(() => certificate.stop())
   const link: NamenodeLink = new NamenodeLink({
-    namenode: config.namenode,
+    namenode: overTls(config.namenode, certificate.tls),
     heartbeatMs: config.heartbeatMs,
     rack: config.rack,
     stamp,

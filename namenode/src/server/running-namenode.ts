@@ -2,6 +2,8 @@
  * A namenode between its start and its stop: listens, begins and ends leaderships as its group decides, and
  * hands leadership over before it stops.
  */
+
+import { CertificateKeeper } from '@hopbine/common/pki/certificate-keeper.ts'
 import { RpcServer } from '@hopbine/common/rpc/server.ts'
 import type { TlsServing } from '@hopbine/common/rpc/tls-acceptor.ts'
 import { Door } from './door.ts'
@@ -38,6 +40,7 @@ export class RunningNamenode {
   readonly #config: ListenConfig
   readonly #foundation: Foundation
   readonly #server: RpcServer
+  readonly #keeper: CertificateKeeper | undefined
   readonly #onFatal: (error: Error) => void
   /** Counts leaderships, so that one that ended while it began is known as such. */
   #leaderships = 0
@@ -48,6 +51,9 @@ export class RunningNamenode {
     this.#onFatal = onFatal
     this.door = new Door(foundation)
     this.#server = new RpcServer(this.door)
+    const { credentials } = foundation
+    const report = (event: string, fields: Record<string, unknown>): void => this.door.report(event, fields)
+    if (credentials !== undefined) this.#keeper = new CertificateKeeper({ credentials, report })
     addReplicaMetrics(foundation)
     addLeadershipMetrics(foundation, () => this.door.leading)
   }
@@ -61,6 +67,7 @@ export class RunningNamenode {
       await this.#begin(this.#leaderships)
     }
     await this.#server.listenUnix(socketPath)
+    this.#keeper?.start()
     return {
       port: await this.#server.listenTcp(host, port, this.#tlsServing()),
       metricsPort: metricsPort === undefined ? undefined : await metrics.listen(host, metricsPort),
@@ -93,6 +100,7 @@ export class RunningNamenode {
     await this.#handOverBeforeStop()
     const parts = this.door.leading
     if (parts !== undefined) endLeadership(parts)
+    await this.#keeper?.stop()
     await this.#server.close()
     await this.#foundation.metrics.stop()
   }
