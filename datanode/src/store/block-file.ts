@@ -12,7 +12,7 @@ import { chunkStart } from '@hopbine/common/wire/chunk-crc.ts'
 import { crc32c } from '@hopbine/common/wire/crc32c.ts'
 import { encodeIdentity } from './checksum-file.ts'
 import { ChunkSums, type Piece } from './chunk-sums.ts'
-import { closeFile, openFile, syncData, truncateFile, writeAt } from './disk.ts'
+import { closeFile, openFile, syncData, truncateFile, writeAt, writerFor } from './disk.ts'
 import type { BlockFolders } from './folders.ts'
 import { type BlockName, blockPath } from './layout.ts'
 import { readVerified } from './read-verified.ts'
@@ -200,8 +200,9 @@ export class BlockFile {
   async #appendSynced(pieces: readonly Piece[]): Promise<void> {
     const next = this.#begin(pieces)
     const slots = this.#open()
-    const written = writeAt(this.#dataFd, bytesOf(pieces), this.#length)
-    const stated = slots.synced(this.#statement(next), this.#sums.between(this.#length, next.length))
+    const write = writerFor(next.length - this.#length)
+    const written = write(this.#dataFd, bytesOf(pieces), this.#length)
+    const stated = slots.synced(this.#statement(next), this.#sums.between(this.#length, next.length), write)
     const names = this.#isNamed ? undefined : this.#folders.sync(this.name)
     await this.#orTakeBack([written.then(() => this.#toDisk()), stated.then(() => slots.sync()), names])
     this.#grow(next)

@@ -3,7 +3,7 @@
  * ones go on until everything is done or the file ends. Errors of the disk come out as FsErrors where they
  * have a code.
  */
-import { close, fdatasync, ftruncate, open as nodeOpen, read, write, writev } from 'node:fs'
+import { close, fdatasync, ftruncate, open as nodeOpen, read, write, writev, writevSync } from 'node:fs'
 import { FsError, fromNodeError } from '@hopbine/common/base/errors.ts'
 
 export function openFile(path: string, flags: string): Promise<number> {
@@ -46,6 +46,33 @@ export async function writeAt(fd: number, buffers: readonly Uint8Array[], positi
     if (count === 0) throw new FsError('NO_SPACE', 'the disk took no byte of a write')
     at += count
     rest = without(rest, count)
+  }
+}
+
+/** So many bytes go to the page cache at once: copying them takes less than to wake a thread. */
+const FEW_BYTES = 64 * 1024
+
+/** What writes so many bytes whose sync is waited for. */
+export function writerFor(bytes: number): typeof writeAt {
+  return bytes <= FEW_BYTES ? writeFewAt : writeAt
+}
+
+async function writeFewAt(fd: number, buffers: readonly Uint8Array[], position: number): Promise<void> {
+  let rest = buffers
+  let at = position
+  while (rest.length > 0) {
+    const count = writevNow(fd, rest, at)
+    if (count === 0) throw new FsError('NO_SPACE', 'the disk took no byte of a write')
+    at += count
+    rest = without(rest, count)
+  }
+}
+
+function writevNow(fd: number, buffers: readonly Uint8Array[], position: number): number {
+  try {
+    return writevSync(fd, buffers, position)
+  } catch (error) {
+    throw failed(error as NodeJS.ErrnoException, 'write')
   }
 }
 

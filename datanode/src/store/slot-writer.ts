@@ -48,8 +48,8 @@ export class SlotWriter {
   }
 
   /** States a length that counts as synced once it is on disk; then `syncEnded` is called. */
-  async synced(statement: Statement, chunks?: ChunkRange): Promise<void> {
-    await Promise.all([this.#write(this.#nextSynced, statement), this.#writeEntries(chunks)])
+  async synced(statement: Statement, chunks?: ChunkRange, write = writeAt): Promise<void> {
+    await Promise.all([this.#write(this.#nextSynced, statement, write), this.#writeEntries(chunks, write)])
   }
 
   syncEnded(): void {
@@ -69,15 +69,15 @@ export class SlotWriter {
     return closeFile(this.#fd)
   }
 
-  #write(place: number, statement: Statement): Promise<void> {
+  #write(place: number, statement: Statement, write = writeAt): Promise<void> {
     this.#sequence += 1
     const slot = encodeSlot({ ...statement, sequence: this.#sequence })
-    return writeAt(this.#fd, [slot], slotPosition(place))
+    return write(this.#fd, [slot], slotPosition(place))
   }
 
-  async #writeEntries(chunks: ChunkRange | undefined): Promise<void> {
+  async #writeEntries(chunks: ChunkRange | undefined, write = writeAt): Promise<void> {
     if (chunks === undefined || chunks.end <= chunks.first) return
     const { crcs, first, end } = chunks
-    await writeAt(this.#fd, [encodeEntries(crcs, first, end)], ENTRIES_START + first * ENTRY_BYTES)
+    await write(this.#fd, [encodeEntries(crcs, first, end)], ENTRIES_START + first * ENTRY_BYTES)
   }
 }
