@@ -90,6 +90,7 @@ export class OpenBlock {
   /** What was put in is on every member's disk. */
   async sync(): Promise<void> {
     const { length } = this.#sink
+    if (length === this.#syncedLength) return
     await this.#sink.sync()
     this.#syncedLength = Math.max(this.#syncedLength, length)
   }
