@@ -54,6 +54,29 @@ t.test('large pieces end where megabytes of the file end, and lie in memory that
   t.ok(pool.made <= 5, `${pool.made} buffers made`)
 })
 
+t.test('a few bytes written in order take little memory, many take little more than they are', async t => {
+  const dirty = new DirtyRanges(new BufferPool())
+  const bytes = Buffer.alloc(4096)
+  const memoryAt: number[] = []
+  for (let at = 0; at < 4 * MIB; at += bytes.length) {
+    dirty.write(at, bytes)
+    memoryAt.push(dirty.memoryBytes)
+  }
+  t.ok((memoryAt[0] ?? 0) <= 4096)
+  t.ok((memoryAt[(100 * 1024) / 4096] ?? 0) <= 192 * 1024, `${memoryAt[(100 * 1024) / 4096]} for 100 KiB`)
+  t.ok((memoryAt.at(-1) ?? 0) <= 5.5 * MIB, `${memoryAt.at(-1)} for 4 MiB`)
+})
+
+t.test('short runs here and there take no megabytes', async t => {
+  const dirty = new DirtyRanges(new BufferPool())
+  const bytes = Buffer.alloc(4096)
+  for (let run = 0; run < 200; run++) {
+    for (let at = 0; at < 4; at++) dirty.write(run * MIB + at * bytes.length, bytes)
+  }
+  t.equal(dirty.bytes, 200 * 4 * 4096)
+  t.ok(dirty.memoryBytes <= 200 * 68 * 1024, `${dirty.memoryBytes} for 200 runs of 16 KiB`)
+})
+
 const action = fc.oneof(
   fc.record({
     kind: fc.constant('write' as const),

@@ -11,6 +11,8 @@ interface Piece {
   readonly offset: number
   length: number
   readonly buffer: Buffer
+  /** Bytes that were written in order before it. */
+  readonly runBytes: number
   /** Where `buffer` lies, if that is memory of the pool. */
   readonly shared: SharedBuffer | undefined
 }
@@ -24,6 +26,8 @@ export interface DirtyPiece {
 
 /** Memory taken for a piece that may go on growing at its end, in bytes. */
 const GROWING_BYTES = 64 * 1024
+/** Behind so many bytes that were written in order a piece gets a megabyte. */
+const LARGE_FROM_BYTES = 256 * 1024
 
 export class DirtyRanges {
   readonly #pool: BufferPool
@@ -173,14 +177,16 @@ export class DirtyRanges {
    * ones end where megabytes of the file end, so that a packet can take their memory over as it is.
    */
   #newPiece(offset: number, bytes: number, before: Piece | undefined): Piece {
-    const isGrowing = before !== undefined && before.buffer.length >= GROWING_BYTES
-    const wanted = isGrowing ? PACKET_BYTES_MAX : before === undefined ? bytes : GROWING_BYTES
-    const room = Math.min(Math.max(bytes, wanted), PACKET_BYTES_MAX - (offset % PACKET_BYTES_MAX))
+    const largest = PACKET_BYTES_MAX - (offset % PACKET_BYTES_MAX)
+    const runBytes = before === undefined ? 0 : before.runBytes + before.length
+    const isLarge = bytes > GROWING_BYTES || runBytes >= LARGE_FROM_BYTES
+    const wanted = before === undefined ? bytes : isLarge ? largest : GROWING_BYTES
+    const room = Math.min(wanted, largest)
     const isOfPool = before !== undefined || room > PACKET_BYTES_MAX / 2
     const shared = isOfPool ? new SharedBuffer(this.#pool, room) : undefined
     const buffer = shared?.memory.subarray(0, room) ?? Buffer.allocUnsafeSlow(room)
     this.#memoryBytes += (shared?.memory ?? buffer).length
-    return { offset, length: 0, buffer, shared }
+    return { offset, length: 0, buffer, runBytes, shared }
   }
 
   #firstEndingAfter(offset: number): number {

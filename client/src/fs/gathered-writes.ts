@@ -28,9 +28,9 @@ export class GatheredWrites {
     this.#dirty = new DirtyRanges(pool)
   }
 
-  /** Bytes held. */
-  get bytes(): number {
-    return this.#dirty.bytes + (this.#flushing?.bytes ?? 0)
+  /** Memory that the bytes held lie in, in bytes. */
+  get memoryBytes(): number {
+    return this.#dirty.memoryBytes + (this.#flushing?.memoryBytes ?? 0)
   }
 
   get isEmpty(): boolean {

@@ -84,7 +84,7 @@ export class RandomWriter {
 
   /** Memory that its content takes, in bytes, without what is on its way in streams. */
   get heldBytes(): number {
-    return (this.#small?.length ?? 0) + this.#gathered.bytes
+    return (this.#small?.length ?? 0) + this.#gathered.memoryBytes
   }
 
   /** Attributes as of the newest answer; what is not committed does not show. */
