@@ -83,6 +83,7 @@ export class NodeCredentials {
   async reload(): Promise<boolean> {
     if (stampOf(this.folder) === this.#state.stamp) return false
     this.#state = await readState(this.folder)
+    for (const listener of this.#listeners) listener(true)
     return true
   }
 
@@ -118,7 +119,7 @@ export class NodeCredentials {
     try {
       hasChanged = await this.reload()
     } finally {
-      for (const listener of this.#listeners) listener(hasChanged)
+      if (!hasChanged) for (const listener of this.#listeners) listener(false)
     }
   }
 
