@@ -77,7 +77,9 @@ export class Clients {
     const content = this.#noteWrite(process, history)
     this.counts.calls += 1
     this.counts.undecided += 1
-    member.calls.write(content, () => undefined)
+    member.calls.write(content, answered => {
+      if (answered !== undefined) this.#see(answered.index, 0)
+    })
     this.history.info(history, this.#time.nowMs)
   }
 

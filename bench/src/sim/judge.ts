@@ -99,10 +99,10 @@ export class Judge {
     seen.committed = committed
   }
 
-  /** Called when all that a core handed out was written: its configuration is the last of its log. */
+  /** When all that a core has was written, its configuration is the last of its log. */
   checkConfiguration({ id, core, disk: { cached } }: SimulatedMember): void {
     const last = cached.placed.at(-1)?.configuration ?? cached.base.configuration
-    if (core === undefined || core.configuration === last) return
+    if (core === undefined || core.lastIndex !== cached.lastIndex || core.configuration === last) return
     throw new Violation('configuration', `member ${id} goes by another one than its log ends with`)
   }
 

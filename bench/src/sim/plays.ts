@@ -85,12 +85,21 @@ export class Plays {
     this.#cut([[leader.id, deaf.id]], 3000)
     this.#clients.spyOn(leader, 3000)
     for (let atMs = 500; atMs < 1500; atMs += this.#chance.between(50, 200)) {
-      this.#time.after(atMs, () => {
-        if (this.#isOver || voter.core === undefined || voter.isWiped) return
-        voter.crash()
-        this.#time.after(5, () => {
-          if (voter.core === undefined && !voter.isWiped) voter.start()
-        })
+      this.#time.after(atMs, () => this.#restart(voter, leader, deaf))
+    }
+  }
+
+  /** Restarts a member that then hears of the leader no more; the one that stands gets writes if it wins. */
+  #restart(voter: SimulatedMember, leader: SimulatedMember, deaf: SimulatedMember): void {
+    if (this.#isOver || voter.core === undefined || voter.isWiped) return
+    voter.crash()
+    this.#time.after(5, () => {
+      if (voter.core === undefined && !voter.isWiped) voter.start()
+    })
+    this.#cut(this.#aroundOf(leader), 300)
+    for (let ms = 10; ms < 300; ms += 15) {
+      this.#time.after(ms, () => {
+        if (deaf.core?.role === 'leader') this.#clients.writeAt(deaf)
       })
     }
   }

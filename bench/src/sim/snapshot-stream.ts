@@ -18,7 +18,7 @@ import type { SimulatedDisk } from './simulated-disk.ts'
 import type { Parcel } from './simulated-network.ts'
 
 /** Small, so that every image takes many chunks. */
-const TRANSFER = { chunkBytes: 100, windowBytes: 400, repeatTicks: 4, giveUpTicks: 60 }
+const TRANSFER = { chunkBytes: 150, windowBytes: 600, repeatTicks: 4, giveUpTicks: 60 }
 
 interface Sending {
   readonly transfer: SnapshotSending

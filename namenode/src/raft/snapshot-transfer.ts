@@ -61,6 +61,9 @@ export const DEFAULT_TRANSFER: TransferSettings = {
   giveUpTicks: 200,
 }
 
+/** So many answers that say the same mean that a chunk was lost. */
+const REPEATS_THAT_TELL = 2
+
 export interface Range {
   readonly offset: number
   readonly length: number
@@ -79,6 +82,8 @@ export class SnapshotSending {
   #sent = 0
   #isDone = false
   #quietTicks = 0
+  /** Answers that brought nothing new since the last that did. */
+  #repeats = 0
   #ticksWithoutProgress = 0
 
   constructor(to: MemberId, offer: SnapshotOffer, settings = DEFAULT_TRANSFER) {
@@ -114,6 +119,9 @@ export class SnapshotSending {
     if (number !== this.offer.number || offset > this.offer.bytes) return
     this.#quietTicks = 0
     if (offset > this.#stored) this.#ticksWithoutProgress = 0
+    this.#repeats = offset === this.#stored ? this.#repeats + 1 : 0
+    // What follows was refused, so what comes next was lost or overtaken: no need to wait for silence.
+    if (this.#repeats === REPEATS_THAT_TELL) this.#sent = offset
     // A receiver that lost its staging file says less than before.
     this.#stored = offset
     this.#sent = Math.max(this.#sent, offset)
