@@ -26,7 +26,7 @@ export function findTestFiles(root: string): TestFile[] {
 
 function readHead(root: string, path: string): TestFile {
   const head = readFileSync(join(root, path), 'utf8').split('\n', HEAD_LINES).join('\n')
-  const declared = /^\/\/ test-timeout-seconds: (\d+)\s*$/m.exec(head)?.[1]
+  const declared = /^\/\/ test-timeout-seconds: (\d+)\b/m.exec(head)?.[1]
   return {
     path,
     timeoutSeconds: declared === undefined ? TIMEOUT_SECONDS : Number(declared),

@@ -1,5 +1,8 @@
-// test-timeout-seconds: 900 It builds the suite where it is missing, once on a machine.
-/** The POSIX conformance suite, complete, on a mount of its own: every case passes, and one is skipped. */
+// test-timeout-seconds: 900
+/**
+ * The POSIX conformance suite, complete, on a mount of its own: every case passes, and one is skipped. It
+ * builds the suite where it is missing, once on a machine.
+ */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

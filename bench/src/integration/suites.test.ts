@@ -1,5 +1,8 @@
-// test-timeout-seconds: 1200 It builds fsx where it is missing, once on a machine.
-/** A tenth of the outside suites that need no package of Debian, on two mounts of an own installation. */
+// test-timeout-seconds: 1200
+/**
+ * A tenth of the outside suites that need no package of Debian, on two mounts of an own installation. It
+ * builds fsx where it is missing, once on a machine.
+ */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

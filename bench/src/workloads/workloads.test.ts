@@ -1,5 +1,8 @@
-// test-timeout-seconds: 600 Every workload end to end, with real processes and very little work: it runs,
-// nothing fails, and its metrics are those that docs/bench.md describes.
+// test-timeout-seconds: 600
+/**
+ * Every workload end to end, with real processes and very little work: it runs, nothing fails, and its
+ * metrics are those that docs/bench.md describes.
+ */
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
