@@ -74,7 +74,6 @@ export class Journal implements StepLog {
   #bytes = 0
   /** Steps that changed since they were written. */
   readonly #unwritten = new Set<QueuedStep>()
-  readonly #written = new WeakSet<QueuedStep>()
   #timer: NodeJS.Timeout | undefined
 
   private constructor(path: string, head: Omit<JournalHead, 'applied'>) {
@@ -120,7 +119,7 @@ export class Journal implements StepLog {
     writer.reset()
     for (const step of steps) this.#frameStep(step)
     this.#append()
-    for (const step of steps) this.#written.add(step)
+    for (const step of steps) step.isWritten = true
     this.#unwritten.clear()
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -183,10 +182,9 @@ export class Journal implements StepLog {
   }
 
   #frameStep(step: QueuedStep): void {
-    const isKnown = this.#written.has(step)
     if (step.state !== 'cancelled') {
-      frame(isKnown ? RECORD.amended : RECORD.added, () => encodeStep(step))
-    } else if (isKnown) {
+      frame(step.isWritten ? RECORD.amended : RECORD.added, () => encodeStep(step))
+    } else if (step.isWritten) {
       frame(RECORD.cancelled, () => cancelRecord.encode(writer, { ticket: step.ticket }))
     }
   }

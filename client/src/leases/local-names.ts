@@ -60,7 +60,7 @@ export function localMkdir(
   if (made instanceof Detour) return made
   const directory = new LocalDirectory(made, place.directory.quotaRoot)
   made.directory = directory
-  state.overlay.directories.set(made.id, directory)
+  state.overlay.enter(directory)
   return { status: named(made.status, place.name) }
 }
 

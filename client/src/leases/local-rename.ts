@@ -39,9 +39,9 @@ export function localRename(
     if (detour !== undefined) return detour
   }
   const moved: Place = { ...source, inode: source.inode }
-  const isClear = requireMovable(moved, target.directory, caller)
-  if (mode === RENAME.exchange)
-    return isClear ? exchange(state, request, moved, target, caller) : Detour.forward
+  // What is wrong with the new name is only asked of what does not come below itself.
+  if (!requireMovable(moved, target.directory, caller)) return Detour.forward
+  if (mode === RENAME.exchange) return exchange(state, request, moved, target, caller)
   const existing = target.inode
   if (existing === undefined) {
     requireRight(target.directory.status, caller, WRITE | EXECUTE)
@@ -51,7 +51,7 @@ export function localRename(
     requireReplaceable(moved.inode, existing, target.directory, caller)
   }
   // What changes a quota's count is the namenode's to decide.
-  if (!isClear || moved.directory.quotaRoot !== target.directory.quotaRoot) return Detour.forward
+  if (moved.directory.quotaRoot !== target.directory.quotaRoot) return Detour.forward
   return move(state, request, moved, target, keepOpen, caller)
 }
 

@@ -195,9 +195,12 @@ export function queueStep<Req>(
     readonly isOfOpenFile?: boolean
   },
 ): QueuedStep {
-  const { caller, about, ...rest } = step
-  const queued = state.queue.add({ ...rest, principal: caller, about: about.map(inode => inode.id) })
-  for (const inode of about) inode.pending = queued.ticket
+  // Named one by one: a rest of them all costs as much as the operation.
+  const { method, request, caller: principal, time, inodeId, charge, isOfOpenFile } = step
+  const about = step.about.map(inode => inode.id)
+  const next = { method, request, principal, time, about, charge }
+  const queued = state.queue.add({ ...next, inodeId: inodeId ?? 0, isOfOpenFile: isOfOpenFile ?? false })
+  for (const inode of step.about) inode.pending = queued.ticket
   return queued
 }
 

@@ -41,6 +41,8 @@ export interface QueuedStep {
   charge?: Charge | undefined
   /** It is about a file that is open for writing: it may be written down with the file's close. */
   isOfOpenFile: boolean
+  /** The log has written it down, as it was once. */
+  isWritten: boolean
   state: 'waiting' | 'sent' | 'cancelled'
 }
 
@@ -155,6 +157,7 @@ export class OperationQueue {
       request: encodeRequest(method, request),
       charge,
       isOfOpenFile,
+      isWritten: false,
       state: 'waiting',
     }
     this.#log.added(step)

@@ -133,6 +133,7 @@ export class Overlay {
   /** Ticket of the last operation about each inode that is not known any more, while that may be queued. */
   readonly removed = new Map<number, number>()
   #entries = 0
+  #lastUsed: LocalDirectory | undefined
   /** Number of the period in which directories are used now, from 1. */
   #period = 1
   /** Grows when a right above some directory may have changed. */
@@ -160,7 +161,7 @@ export class Overlay {
     inode.isStale = false
     const directory = new LocalDirectory(inode, quotaRoot)
     inode.directory = directory
-    this.directories.set(inode.id, directory)
+    this.enter(directory)
     for (const entry of entries) {
       const child = this.inode(entry)
       // What is known of a leased directory, and of a file whose names are all known, is newer.
@@ -171,6 +172,12 @@ export class Overlay {
       this.put(directory, entry.name, child)
     }
     return directory
+  }
+
+  /** A directory is leased from now on, and newer than the others. */
+  enter(directory: LocalDirectory): void {
+    this.directories.set(directory.id, directory)
+    this.#lastUsed = undefined
   }
 
   put(directory: LocalDirectory, name: string, inode: LocalInode): void {
@@ -202,14 +209,17 @@ export class Overlay {
   /** The most recent use of a directory. */
   used(directory: LocalDirectory): void {
     directory.usedIn = this.#period
+    if (directory === this.#lastUsed) return
     this.directories.delete(directory.id)
     this.directories.set(directory.id, directory)
+    this.#lastUsed = directory
   }
 
   /** The lease is gone; what is known of the inodes goes with it. */
   release(directory: LocalDirectory): void {
     for (const name of [...directory.entries.keys()]) this.take(directory, name)
     this.directories.delete(directory.id)
+    this.#lastUsed = undefined
     directory.inode.directory = undefined
     directory.inode.isStale = true
     directory.inode.isBornHere = false
@@ -236,6 +246,7 @@ export class Overlay {
     this.removed.clear()
     this.inodes.clear()
     this.directories.clear()
+    this.#lastUsed = undefined
     this.#entries = 0
   }
 

@@ -4,8 +4,15 @@
  * It remembers the names that the kernel was told lately, so that it need not be told of changes to others.
  * Pure: it looks at the clock and nothing else.
  */
-import { INVALID, type Invalidation } from '@hopbine/common/protocol/cache-interest.ts'
+import { CACHE_DRIFT_MS, INVALID, type Invalidation } from '@hopbine/common/protocol/cache-interest.ts'
 import { hashOfPlace } from './hashes.ts'
+import { ToldNames } from './told-names.ts'
+
+/**
+ * The kernel counts a lifetime from when it reads the answer, in ticks: on a machine that is busy it uses a
+ * name for so long more, at most, as the namenode allows for. In milliseconds.
+ */
+const LATE_MS = CACHE_DRIFT_MS
 
 /** A moment before a question: whatever is answered to it is at least as new. */
 export interface Stamp {
@@ -18,20 +25,14 @@ export interface Stamp {
  * Changes remembered, to tell which answers they overtook; of older questions everything counts as overtaken.
  */
 const CHANGES_MAX = 1024
-/** Names remembered per lifetime; beyond it every name counts as told. */
-const NAMES_MAX = 65_536
 
 export class KernelCache {
   readonly cacheMs: number
   readonly #now: () => number
   #seen = 0
   readonly #changes: (Invalidation | undefined)[] = new Array(CHANGES_MAX)
-  /** By hashes of places: a name that counts as told though it was not only costs a word to the kernel. */
-  #young = new Map<number, number>()
-  #old = new Map<number, number>()
-  #isYoungFull = false
-  #isOldFull = false
-  #turnedMs = 0
+  /** A name that counts as told though it was not only costs a word to the kernel. */
+  readonly #told = new ToldNames()
   /** Requests of ours that change names in a directory and are not answered: the kernel holds its lock. */
   readonly #busy = new Map<number, number>()
 
@@ -65,20 +66,14 @@ export class KernelCache {
   }
 
   /** The kernel may use this name until then. */
-  tell(parentId: number, name: string, untilMs = this.#now() + this.cacheMs): void {
-    this.#turn()
-    if (this.#young.size >= NAMES_MAX) this.#isYoungFull = true
-    else this.#young.set(hashOfPlace(parentId, name), untilMs)
+  tell(parentId: number, name: string, untilMs?: number): void {
+    const nowMs = this.#now()
+    this.#told.tell(hashOfPlace(parentId, name), (untilMs ?? nowMs + this.cacheMs) + LATE_MS, nowMs)
   }
 
-  /** Until when the kernel may use a name; 0 if it does not. */
+  /** Until when the kernel may use a name, at the latest; 0 if it does not. */
   toldUntilMs(parentId: number, name: string): number {
-    this.#turn()
-    const nowMs = this.#now()
-    if (this.#isYoungFull || this.#isOldFull) return nowMs + this.cacheMs
-    const key = hashOfPlace(parentId, name)
-    const untilMs = Math.max(this.#young.get(key) ?? 0, this.#old.get(key) ?? 0)
-    return untilMs > nowMs ? untilMs : 0
+    return this.#told.untilMs(hashOfPlace(parentId, name), this.#now())
   }
 
   /** Others changed something. */
@@ -112,18 +107,6 @@ export class KernelCache {
       if (change !== undefined && concerns(change)) return true
     }
     return false
-  }
-
-  #turn(): void {
-    const nowMs = this.#now()
-    if (nowMs - this.#turnedMs < this.cacheMs) return
-    // Names told before the turn before are no longer used.
-    const isRecent = nowMs - this.#turnedMs < 2 * this.cacheMs
-    this.#old = isRecent ? this.#young : new Map()
-    this.#isOldFull = isRecent && this.#isYoungFull
-    this.#young = new Map()
-    this.#isYoungFull = false
-    this.#turnedMs = nowMs
   }
 }
 

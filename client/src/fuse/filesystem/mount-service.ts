@@ -1,4 +1,5 @@
 /** The table of operations that a mount serves. An operation without a line is answered ENOSYS, once. */
+import { OPCODE } from '../protocol/constants.ts'
 import type { ForgetOne, Request, RequestName, RequestOf } from '../protocol/request.ts'
 import { PosixError } from '../session/errno.ts'
 import type { FuseService, Reply } from '../session/session.ts'
@@ -80,6 +81,20 @@ const NAMING: ReadonlySet<RequestName> = new Set<RequestName>([
   'create',
 ])
 
+interface Service {
+  readonly operate: Operation<RequestName>
+  readonly needsKeptLocks: boolean
+  readonly isNaming: boolean
+}
+
+/** By opcode: a key of text would be looked up at every request. */
+const SERVICES: readonly (Service | undefined)[] = Array.from({ length: 64 }, (_, opcode) => {
+  const name = (Object.keys(OPCODE) as RequestName[]).find(each => OPCODE[each] === opcode)
+  const operate = name === undefined ? undefined : (OPERATIONS[name] as Operation<RequestName> | undefined)
+  if (name === undefined || operate === undefined) return undefined
+  return { operate, needsKeptLocks: WITH_KEPT_LOCKS.has(name), isNaming: NAMING.has(name) }
+})
+
 export class MountService implements FuseService {
   readonly #context: MountContext
 
@@ -88,7 +103,7 @@ export class MountService implements FuseService {
   }
 
   serve(request: Request): Reply | Promise<Reply> | undefined {
-    if (WITH_KEPT_LOCKS.has(request.name)) {
+    if (SERVICES[request.header.opcode]?.needsKeptLocks === true) {
       const { locks } = this.#context.parts
       const { handle } = request.body as { readonly handle: number }
       locks.requireKept(handle)
@@ -113,9 +128,9 @@ export class MountService implements FuseService {
   }
 
   #serveNow(request: Request): Reply | Promise<Reply> | undefined {
-    const operation = OPERATIONS[request.name] as Operation<RequestName> | undefined
-    const reply = operation?.(this.#context, request)
-    if (NAMING.has(request.name) && reply instanceof Promise) this.#noteNaming(request, reply)
+    const service = SERVICES[request.header.opcode]
+    const reply = service?.operate(this.#context, request)
+    if (service?.isNaming === true && reply instanceof Promise) this.#noteNaming(request, reply)
     return reply
   }
 

@@ -34,11 +34,10 @@ export function decodeHeader(bytes: Buffer): RequestHeader | undefined {
  * The whole request; undefined for an operation that we do not know. Throws ProtocolError for a wrong body.
  */
 export function decodeRequest(header: RequestHeader, bytes: Buffer): Request | undefined {
-  const name = NAMES[header.opcode]
-  if (name === undefined) return undefined
-  const reader = new MessageReader(bytes, IN_HEADER_BYTES, header.length)
-  const body = BODIES[name](reader, header)
-  return { header, name, body } as Request
+  const decoder = DECODERS[header.opcode]
+  if (decoder === undefined) return undefined
+  const body = decoder.decode(new MessageReader(bytes, IN_HEADER_BYTES, header.length), header)
+  return { header, name: decoder.name, body } as Request
 }
 
 type BodyDecoders = {
@@ -145,9 +144,16 @@ const BODIES: BodyDecoders = {
   }),
 }
 
-const NAMES: readonly (RequestName | undefined)[] = Array.from({ length: 64 }, (_, opcode) =>
-  (Object.keys(OPCODE) as RequestName[]).find(name => OPCODE[name] === opcode),
-)
+interface Decoder {
+  readonly name: RequestName
+  readonly decode: (reader: MessageReader, header: RequestHeader) => unknown
+}
+
+/** By opcode: a key of text would be looked up at every message. */
+const DECODERS: readonly (Decoder | undefined)[] = Array.from({ length: 64 }, (_, opcode) => {
+  const name = (Object.keys(OPCODE) as RequestName[]).find(each => OPCODE[each] === opcode)
+  return name === undefined ? undefined : { name, decode: BODIES[name] }
+})
 
 function named(reader: MessageReader): { name: string } {
   return { name: reader.name() }
