@@ -190,6 +190,24 @@ export const SOAK_RUNS: readonly SoakRun[] = [
   memoryRun('memory', MILLION, 400),
   memoryRun('memory-3', 3 * MILLION, 500),
   {
+    name: 'failover',
+    workload: 'failover',
+    args: ['--kills', '100'],
+    tenth: ['--kills', '10'],
+    bars: [
+      noErrors,
+      {
+        name: 'acknowledged writes lost',
+        metric: 'lostOperations',
+        atMost: 0,
+        unit: 'writes',
+        always: true,
+      },
+      { name: 'leader killed, first write, median', metric: 'medianMillis', atMost: 1_000, unit: 'ms' },
+      { name: 'leader killed, first write, 99 %', metric: 'p99Millis', atMost: 2_000, unit: 'ms' },
+    ],
+  },
+  {
     name: 'crash',
     workload: 'crash',
     args: ['--kills', '50', '--clients', '2'],

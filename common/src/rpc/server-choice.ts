@@ -17,7 +17,7 @@ export interface Seed {
 }
 
 /** One that did not answer is not asked again for so long, if there are others, in milliseconds. */
-const PASSED_OVER_MS = 2_000
+const PASSED_OVER_MS = 1_000
 
 export class ServerChoice {
   readonly #seeds: readonly Seed[]
